@@ -1,0 +1,45 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Builds and installs tf_adapters: `pip install .`"""
+
+import pathlib
+import re
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+  r'__version__ = "(.+)"', (HERE / "tf_adapters/version.py").read_text()
+).group(1)
+
+# One minor version of TensorFlow and of what is built on it.
+TENSORFLOW = [
+  "tensorflow>=2.20,<2.21",
+  "tensorflow-text>=2.20,<2.21",
+  "tf-keras>=2.20,<2.21",
+  "tf-models-official>=2.20,<2.21",
+  # tensorflow-hub, which tf-models-official imports, needs pkg_resources.
+  "setuptools<82",
+]
+
+setuptools.setup(
+  name="tf-adapters",
+  version=VERSION,
+  description="Adapter tuning of BERT with TensorFlow: many tasks, one encoder",
+  long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+  long_description_content_type="text/markdown",
+  license="Apache-2.0",
+  python_requires=">=3.10,<3.13",
+  packages=setuptools.find_packages(include=["tf_adapters", "tf_adapters.*"]),
+  package_data={"tf_adapters": ["samples/*/*"]},
+  install_requires=[
+    *TENSORFLOW,
+    "numpy",
+    "pyyaml",  # configurations
+    "rich",  # tables and progress bars, in terminals and notebooks
+    "safetensors",  # weights on disk without pickle
+    "scikit-learn",  # metrics
+    "scipy",  # correlations
+    "tensorboard",  # curves
+  ],
+  entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
+)

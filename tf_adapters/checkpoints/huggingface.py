@@ -1,0 +1,149 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Folders in Hugging Face's form: read into an encoder, written from one."""
+
+import json
+import pathlib
+import types
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from official.nlp.modeling.networks import bert_encoder
+
+from tf_adapters import parts as parts_lib
+from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints import vocabulary as vocabulary_lib
+from tf_adapters.errors import InputError
+
+_ACTIVATIONS = types.MappingProxyType({
+  "gelu": "gelu",
+  "gelu_new": "gelu_tanh",
+  "gelu_pytorch_tanh": "gelu_tanh",
+  "relu": "relu",
+})
+_NAMES = types.MappingProxyType({
+  "embeddings/word": "embeddings.word_embeddings.weight",
+  "embeddings/position": "embeddings.position_embeddings.weight",
+  "embeddings/type": "embeddings.token_type_embeddings.weight",
+  "embeddings/norm": "embeddings.LayerNorm",
+  "query": "attention.self.query",
+  "key": "attention.self.key",
+  "value": "attention.self.value",
+  "attention_output": "attention.output.dense",
+  "attention_norm": "attention.output.LayerNorm",
+  "intermediate": "intermediate.dense",
+  "output": "output.dense",
+  "output_norm": "output.LayerNorm",
+  "pooler": "pooler.dense",
+})
+_LEAVES = types.MappingProxyType(
+  {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
+)
+
+
+def read(
+  folder: pathlib.Path, source: str, lower_case: bool | None
+) -> bert_encoder.BertEncoderV2:
+  """Loads `config.json`, `model.safetensors` and `vocab.txt`."""
+  config = read_json(folder / "config.json")
+  shape = pretrained.parse_shape(
+    config, str(folder / "config.json"), _ACTIVATIONS
+  )
+  encoder = pretrained.new_encoder(shape)
+  path = folder / "model.safetensors"
+  try:
+    with safetensors.safe_open(path, framework="np") as file:
+      available = set(file.keys())
+      pretrained.assign(
+        encoder, lambda name: _tensor(file, available, name, path), str(path)
+      )
+  except FileNotFoundError:
+    raise InputError(f"{folder} has no model.safetensors.") from None
+  except (safetensors.SafetensorError, TypeError) as error:
+    raise InputError(f"{path}: cannot be read: {error}.") from None
+  if lower_case is None and (folder / "tokenizer_config.json").exists():
+    tokenizer = read_json(folder / "tokenizer_config.json")
+    lower_case = tokenizer.get("do_lower_case", True)
+  vocabulary = vocabulary_lib.read(folder / "vocab.txt")
+  return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
+
+
+def write(
+  encoder: bert_encoder.BertEncoderV2, folder: pathlib.Path
+) -> None:
+  """Writes an encoder into the empty `folder`, for `read` and for others."""
+  info = pretrained.of(encoder)
+  config = dict(vars(info.shape))
+  activation = config.pop("activation")
+  config["hidden_act"] = "gelu_new" if activation == "gelu_tanh" else activation
+  config["model_type"] = "bert"
+  config["architectures"] = ["BertModel"]
+  config["layer_norm_eps"] = pretrained.LAYER_NORM_EPSILON
+  write_json(folder / "config.json", config)
+  write_json(
+    folder / "tokenizer_config.json",
+    {"do_lower_case": info.lower_case, "tokenizer_class": "BertTokenizer"},
+  )
+  (folder / "vocab.txt").write_text(
+    "".join(f"{piece}\n" for piece in info.vocabulary), encoding="utf-8"
+  )
+  tensors = {}
+  for name, variable in parts_lib.lay_open(encoder).named():
+    value = variable.numpy()
+    if name.endswith("/kernel"):
+      value = value.reshape([_inputs(name, info.shape), -1]).T
+    else:
+      value = value.reshape([-1]) if name.endswith("/bias") else value
+    tensors[_published(name)] = np.ascontiguousarray(value)
+  (folder / "model.safetensors").write_bytes(
+    safetensors.numpy.save(tensors, metadata={"format": "pt"})
+  )
+
+
+def _inputs(name: str, shape: pretrained.Shape) -> int:
+  feeds_back = name.endswith("/output/kernel")
+  return shape.intermediate_size if feeds_back else shape.hidden_size
+
+
+def _published(name: str) -> str:
+  """From a name of `Parts.named` to Hugging Face's."""
+  if name in _NAMES:
+    return _NAMES[name]
+  stem, leaf = name.rsplit("/", 1)
+  if stem in _NAMES:
+    return f"{_NAMES[stem]}.{_LEAVES[leaf]}"
+  block, role = stem.split("/")
+  index = block.removeprefix("block_")
+  return f"encoder.layer.{index}.{_NAMES[role]}.{_LEAVES[leaf]}"
+
+
+def _tensor(file, available, name: str, path: pathlib.Path) -> np.ndarray:
+  wanted = _published(name)
+  old = wanted.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
+    "LayerNorm.bias", "LayerNorm.beta"
+  )
+  for candidate in (wanted, f"bert.{wanted}", old, f"bert.{old}"):
+    if candidate in available:
+      value = file.get_tensor(candidate)
+      # PyTorch stores a dense kernel as [outputs, inputs].
+      return value.T if name.endswith("/kernel") else value
+  raise InputError(f"{path}: has no tensor `{wanted}`.")
+
+
+def read_json(path: pathlib.Path) -> dict:
+  """Reads a JSON object."""
+  try:
+    tree = json.loads(path.read_text(encoding="utf-8"))
+  except FileNotFoundError:
+    raise InputError(f"{path.parent} has no {path.name}.") from None
+  except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    raise InputError(f"{path}: is not valid JSON: {error}.") from None
+  if not isinstance(tree, dict):
+    raise InputError(f"{path}: must be a JSON object.")
+  return tree
+
+
+def write_json(path: pathlib.Path, tree: dict) -> None:
+  """Writes a JSON object, sorted."""
+  text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False)
+  path.write_text(text + "\n", encoding="utf-8")

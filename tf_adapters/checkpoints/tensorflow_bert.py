@@ -1,0 +1,112 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""TensorFlow's BERT checkpoints: Google's of 2018 and Model Garden's."""
+
+import pathlib
+import types
+
+import tensorflow as tf
+from official.nlp.modeling.networks import bert_encoder
+
+from tf_adapters.checkpoints import huggingface
+from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints import vocabulary as vocabulary_lib
+from tf_adapters.errors import InputError
+
+# In these files `gelu` is the tanh approximation.
+_ACTIVATIONS = types.MappingProxyType({
+  "gelu": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu"
+})
+_NAMES = types.MappingProxyType({
+  "embeddings/word": "embeddings/word_embeddings",
+  "embeddings/position": "embeddings/position_embeddings",
+  "embeddings/type": "embeddings/token_type_embeddings",
+  "embeddings/norm": "embeddings/LayerNorm",
+  "query": "attention/self/query",
+  "key": "attention/self/key",
+  "value": "attention/self/value",
+  "attention_output": "attention/output/dense",
+  "attention_norm": "attention/output/LayerNorm",
+  "intermediate": "intermediate/dense",
+  "output": "output/dense",
+  "output_norm": "output/LayerNorm",
+  "pooler": "pooler/dense",
+})
+_OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
+
+
+def read(
+  folder: pathlib.Path, source: str, lower_case: bool | None
+) -> bert_encoder.BertEncoderV2:
+  """Loads `bert_config.json`, a checkpoint and `vocab.txt`.
+
+  The checkpoint is Google's TF1 BERT, or object-based: a Model Garden
+  `BertEncoder` (V1) or `BertEncoderV2` saved as `encoder` or `model`.
+  """
+  config = huggingface.read_json(folder / "bert_config.json")
+  shape = pretrained.parse_shape(
+    config, str(folder / "bert_config.json"), _ACTIVATIONS
+  )
+  encoder = pretrained.new_encoder(shape)
+  path = _checkpoint(folder)
+  try:
+    reader = tf.train.load_checkpoint(path)
+    available = reader.get_variable_to_shape_map()
+    if _OBJECT_GRAPH in available:
+      _restore(encoder, path, available)
+    else:
+      pretrained.assign(
+        encoder, lambda name: _tensor(reader, available, name, path), path
+      )
+  except tf.errors.OpError as error:
+    raise InputError(f"{path}: cannot be read: {error.message}.") from None
+  vocabulary = vocabulary_lib.read(folder / "vocab.txt")
+  return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
+
+
+def _checkpoint(folder: pathlib.Path) -> str:
+  """The prefix of the only checkpoint in `folder`."""
+  prefixes = sorted(folder.glob("*.index"))
+  if len(prefixes) != 1:
+    names = [path.name for path in prefixes]
+    raise InputError(
+      f"{folder} must hold one checkpoint (`*.index`); found {names}."
+    )
+  return str(prefixes[0]).removesuffix(".index")
+
+
+def _tensor(reader, available, name: str, path: str):
+  wanted = f"bert/{_published(name)}"
+  if wanted not in available:
+    raise InputError(f"{path}: has no variable `{wanted}`.")
+  return reader.get_tensor(wanted)
+
+
+def _published(name: str) -> str:
+  if name in _NAMES:
+    return _NAMES[name]
+  stem, leaf = name.rsplit("/", 1)
+  if stem in _NAMES:
+    return f"{_NAMES[stem]}/{leaf}"
+  block, role = stem.split("/")
+  index = block.removeprefix("block_")
+  return f"encoder/layer_{index}/{_NAMES[role]}/{leaf}"
+
+
+def _restore(encoder, path: str, available) -> None:
+  roots = {name.split("/")[0] for name in available}
+  for root in ("encoder", "model"):
+    if root in roots:
+      checkpoint = tf.train.Checkpoint(**{root: encoder})
+      break
+  else:
+    raise InputError(
+      f"{path}: must hold the encoder as `encoder` or `model`; its roots are "
+      f"{sorted(roots - {_OBJECT_GRAPH})}."
+    )
+  try:
+    checkpoint.read(path).assert_existing_objects_matched().expect_partial()
+  except (AssertionError, ValueError) as error:
+    reason = str(error).split("\n")[0]
+    raise InputError(
+      f"{path}: does not fit bert_config.json: {reason}"
+    ) from None

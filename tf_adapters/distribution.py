@@ -1,0 +1,87 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""`tf.distribute` strategies by name, and batches cut over their replicas."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+from official.common import distribute_utils
+
+from tf_adapters.config import TrainConfig
+from tf_adapters.errors import InputError
+
+
+def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
+  """The strategy that `train.strategy` names, on `train.replicas` devices."""
+  gpus = len(tf.config.list_physical_devices("GPU"))
+  if config.strategy == "mirrored" and not gpus:
+    return _mirrored_cpus(config.replicas or 1)
+  if config.strategy == "one_device":
+    gpus = min(gpus, 1)
+  elif config.replicas:
+    gpus = config.replicas
+  try:
+    return distribute_utils.get_distribution_strategy(
+      config.strategy, num_gpus=gpus, tpu_address=config.tpu
+    )
+  except (ValueError, tf.errors.OpError) as error:
+    reason = " ".join(str(error).split())
+    raise InputError(
+      f"`train.strategy={config.strategy}` cannot start here: {reason}"
+    ) from error
+
+
+def _mirrored_cpus(replicas: int) -> tf.distribute.Strategy:
+  """Mirrored over virtual CPU devices, to try what many GPUs would do."""
+  if len(tf.config.list_logical_devices("CPU")) < replicas:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    parts = [tf.config.LogicalDeviceConfiguration()] * replicas
+    try:
+      tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError:
+      raise InputError(
+        f"`train.replicas={replicas}` needs virtual CPU devices, which must "
+        "be made before TensorFlow first runs; start a fresh process."
+      ) from None
+  return tf.distribute.MirroredStrategy(
+    [f"CPU:{index}" for index in range(replicas)]
+  )
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+  """Whether this process is the one that writes files."""
+  resolver = strategy.cluster_resolver
+  if resolver is None or not resolver.task_type:
+    return True
+  chiefless = "chief" not in resolver.cluster_spec().jobs
+  return resolver.task_type == "chief" or (
+    chiefless and resolver.task_type == "worker" and resolver.task_id == 0
+  )
+
+
+def compiles_steps(strategy: tf.distribute.Strategy) -> bool:
+  """Whether a step is to be compiled by `jit_compile`.
+
+  Several replicas on one host share no compiled function (their variables
+  sit on other devices), and a TPU strategy compiles by itself.
+  """
+  tpu = isinstance(strategy, tf.distribute.TPUStrategy)
+  return strategy.num_replicas_in_sync == 1 and not tpu
+
+
+def split(
+  strategy: tf.distribute.Strategy, batch: Mapping[str, np.ndarray]
+) -> dict[str, tf.Tensor]:
+  """Cuts a global batch into equal parts, replica 0 first."""
+  replicas = strategy.num_replicas_in_sync
+  if replicas == 1:
+    return {name: tf.constant(value) for name, value in batch.items()}
+
+  def part(context):
+    index = context.replica_id_in_sync_group
+    return {
+      name: tf.constant(np.split(value, replicas)[index])
+      for name, value in batch.items()
+    }
+
+  return strategy.experimental_distribute_values_from_function(part)

@@ -1,0 +1,99 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Files that are either whole or absent: written aside, flushed, renamed."""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+
+def sync_tree(folder: pathlib.Path) -> None:
+  """Flushes every file and folder below `folder` to the disk."""
+  for parent, _, names in os.walk(folder):
+    for name in names:
+      _sync(os.path.join(parent, name))
+    _sync(parent)
+
+
+def _sync(path: str | os.PathLike) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)
+
+
+def write_file(path: pathlib.Path, content: bytes) -> None:
+  """Replaces `path` by `content`, whole or not at all."""
+  descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+  try:
+    with os.fdopen(descriptor, "wb") as file:
+      file.write(content)
+      file.flush()
+      os.fsync(file.fileno())
+    os.chmod(aside, 0o644)  # mkstemp's 0600 would shut out a server's user
+    os.replace(aside, path)
+  except BaseException:
+    os.unlink(aside)
+    raise
+  _sync(path.parent)
+
+
+@contextlib.contextmanager
+def folder_aside(parent: pathlib.Path, name: str) -> Iterator[pathlib.Path]:
+  """Yields an empty folder beside its later place; gone if not moved away.
+
+  Its name starts with a dot, so that neither a store's listing nor a model
+  server takes it for a finished one.
+  """
+  parent.mkdir(parents=True, exist_ok=True)
+  aside = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.new-"))
+  os.chmod(aside, 0o755)
+  try:
+    yield aside
+  finally:
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def publish(aside: pathlib.Path, place: pathlib.Path) -> None:
+  """Flushes the folder `aside` and renames it to `place`.
+
+  Raises:
+    FileExistsError: if `place` is there already; it stays as it was.
+  """
+  sync_tree(aside)
+  if place.exists():  # rename would silently replace an empty folder
+    raise FileExistsError(str(place))
+  try:
+    os.rename(aside, place)
+  except OSError as error:
+    if place.exists():
+      raise FileExistsError(str(place)) from error
+    raise
+  _sync(place.parent)
+
+
+@contextlib.contextmanager
+def lock(path: pathlib.Path, wait: bool = True) -> Iterator[None]:
+  """Holds an advisory lock on `path`; a process that dies lets go of it.
+
+  Raises:
+    BlockingIOError: if `wait` is false and another process holds it.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with open(path, "ab") as file:
+    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    yield
+
+
+def sha256(path: pathlib.Path) -> str:
+  """SHA-256 of a file's bytes, in hexadecimal."""
+  digest = hashlib.sha256()
+  with open(path, "rb") as file:
+    while block := file.read(1 << 20):
+      digest.update(block)
+  return digest.hexdigest()

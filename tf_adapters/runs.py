@@ -1,0 +1,287 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""From a file to a trained module: `train`."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import pathlib
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tf_adapters import batching
+from tf_adapters import config as config_lib
+from tf_adapters import data
+from tf_adapters import distribution
+from tf_adapters import files
+from tf_adapters import modules
+from tf_adapters import reporting
+from tf_adapters import store as store_lib
+from tf_adapters import tasks
+from tf_adapters import text
+from tf_adapters import training
+from tf_adapters import tuning
+from tf_adapters.checkpoints import huggingface
+from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints.load import load_encoder
+from tf_adapters.errors import InputError
+from tf_adapters.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+  """What `train` returns, and the command line prints as JSON.
+
+  Attributes:
+    task: The task's name.
+    metrics: Dev scores of the epoch that was kept; None: undefined.
+    epoch: That epoch, from 1.
+    trainable_parameters: What the task trains and owns.
+    encoder_parameters: What is frozen and shared.
+    examples_per_s: Speed of training steps, compilations left out.
+    seconds: From the call to the finished module.
+    store: The folder of the store.
+  """
+
+  task: str
+  metrics: dict[str, float | None]
+  epoch: int
+  trainable_parameters: int
+  encoder_parameters: int
+  examples_per_s: float | None
+  seconds: float
+  store: str
+
+
+@dataclasses.dataclass(frozen=True)
+class _Inputs:
+  """A run's settings and data, read and checked before anything is built."""
+
+  config: config_lib.Config
+  store: store_lib.Store
+  examples: dict[str, data.Examples]  # `train` and perhaps `dev`
+  checksums: dict[str, str]
+  task: tasks.Task
+  targets: dict[str, Any]
+  metric: str
+
+
+def train(
+  config: config_lib.Config | Mapping[str, Any],
+  *,
+  overwrite: bool = False,
+  reporter: reporting.Reporter | None = None,
+) -> TrainResult:
+  """Trains one task and adds it to a store.
+
+  A run that was interrupted continues when it is started again with the
+  same settings, data and encoder, and ends with the same module.
+
+  Args:
+    config: A `Config`, or nested or dotted keys for one, as
+      `{"task.name": "sms", "data.train": "train.tsv"}`.
+    overwrite: Whether a task of this name is replaced.
+    reporter: Who shows progress; None: a table and a bar on stderr.
+
+  Returns:
+    Scores and sizes. The store then holds the task's module.
+
+  Raises:
+    InputError: for settings or data that are not allowed; the store is then
+      as it was.
+  """
+  began = time.perf_counter()
+  if not isinstance(config, config_lib.Config):
+    config = config_lib.from_dict(config)
+  inputs = _read(config, overwrite)
+  strategy = distribution.get_strategy(config.train)
+  with strategy.scope():
+    encoder = _load_encoder(inputs)
+    model = modules.new_model(encoder, inputs.task, config)
+    trainer = _trainer(inputs, encoder, model, reporter)
+    if distribution.is_chief(strategy):
+      result = _run_and_save(inputs, encoder, model, trainer, overwrite)
+    else:
+      result = trainer.fit(inputs.store.run_folder(config.task.name))
+  return TrainResult(
+    task=config.task.name,
+    metrics=_finite(result.metrics),
+    epoch=result.epoch,
+    trainable_parameters=tuning.trainable_parameters(model),
+    encoder_parameters=tuning.encoder_parameters(model),
+    examples_per_s=result.examples_per_s,
+    seconds=time.perf_counter() - began,
+    store=config.store,
+  )
+
+
+def _read(config: config_lib.Config, overwrite: bool) -> _Inputs:
+  store = store_lib.Store(config.store)
+  store_lib.check_name(config.task.name)
+  if not overwrite:
+    store.check_free(config.task.name)
+  if not config.data.train:
+    raise InputError("`data.train` must name the training file; got nothing.")
+  examples = {
+    "train": data.read(
+      config.data.train, key="data.train", config=config.data
+    )
+  }
+  if config.data.eval:
+    examples["dev"] = data.read(
+      config.data.eval, key="data.eval", columns=examples["train"].columns
+    )
+  task = tasks.from_examples(config.task.type, examples["train"])
+  return _Inputs(
+    config=config,
+    store=store,
+    examples=examples,
+    checksums={name: part.checksum() for name, part in examples.items()},
+    task=task,
+    targets={name: task.targets(part) for name, part in examples.items()},
+    metric=_metric(config, task),
+  )
+
+
+def _metric(config: config_lib.Config, task: tasks.Task) -> str:
+  metric = config.task.metric or task.metrics[0]
+  if metric not in task.metrics:
+    raise InputError(
+      f"`task.metric` must be one of {', '.join(task.metrics)} for a "
+      f"{task.type}; got {metric!r}."
+    )
+  return metric
+
+
+def _load_encoder(inputs: _Inputs) -> tf_keras.layers.Layer:
+  config, store = inputs.config, inputs.store
+  path = config.encoder
+  if path is None:
+    path = store.encoder_path() if store.exists else "minilm"
+  encoder = load_encoder(path)
+  info = pretrained.of(encoder)
+  longest = info.shape.max_position_embeddings
+  if config.data.max_length > longest:
+    raise InputError(
+      f"`data.max_length` must be at most {longest} for this encoder; got "
+      f"{config.data.max_length}."
+    )
+  if store.exists:
+    store.check_encoder(info.fingerprint)
+  return encoder
+
+
+def _trainer(inputs, encoder, model, reporter) -> training.Trainer:
+  config, info = inputs.config, pretrained.of(encoder)
+  tokenizer = text.Tokenizer(
+    info.vocabulary, info.lower_case, config.data.max_length
+  )
+  sets = {
+    name: training.Dataset(
+      batching.tokenise(tokenizer, part.texts, part.texts_b),
+      inputs.targets[name],
+    )
+    for name, part in inputs.examples.items()
+  }
+  reporter = reporter or reporting.Reporter()
+  reporter.parameters(tuning.parameter_table(model))
+  problem = training.Problem(
+    inputs.task, sets["train"], sets.get("dev"), inputs.metric
+  )
+  return training.Trainer(model, problem, config.train, reporter)
+
+
+def _run_and_save(
+  inputs, encoder, model, trainer, overwrite
+) -> training.Result:
+  store, name = inputs.store, inputs.config.task.name
+  _create_store(store, inputs.config, encoder)
+  folder = store.run_folder(name)
+  with _only_run(folder, name):
+    _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
+    result = trainer.fit(folder)
+    store.save(_module(inputs, encoder, model, result), overwrite)
+    shutil.rmtree(folder / "checkpoints")
+  return result
+
+
+def _create_store(store, config, encoder) -> None:
+  info = pretrained.of(encoder)
+  tree = {
+    "fingerprint": info.fingerprint,
+    "source": info.source,
+    "copied": config.copy_encoder,
+  }
+  if not config.copy_encoder and info.source != "minilm":
+    tree["source"] = str(pathlib.Path(info.source).resolve())
+
+  def write_copy(folder):
+    huggingface.write(encoder, folder)
+
+  store.create(tree, write_copy if config.copy_encoder else None)
+  store.check_encoder(info.fingerprint)  # another process may have made it
+
+
+@contextlib.contextmanager
+def _only_run(folder: pathlib.Path, name: str):
+  try:
+    with files.lock(folder / ".lock", wait=False):
+      yield
+  except BlockingIOError:
+    raise InputError(
+      f"another process is training the task {name!r} in this store."
+    ) from None
+
+
+def _resume_or_clear(folder, inputs: _Inputs, fingerprint: str) -> None:
+  """Keeps checkpoints only if they are of this very run."""
+  settings = config_lib.to_dict(inputs.config)
+  identity = {
+    "config": settings,
+    "data": inputs.checksums,
+    "encoder_fingerprint": fingerprint,
+    "package_version": __version__,
+    "tensorflow_version": tf.__version__,
+  }
+  content = json.dumps(identity, indent=2, sort_keys=True).encode()
+  path = folder / "run.json"
+  if not path.exists() or path.read_bytes() != content:
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    shutil.rmtree(folder / "curves", ignore_errors=True)
+    files.write_file(path, content)
+
+
+def _module(inputs: _Inputs, encoder, model, result) -> store_lib.Module:
+  config, examples = inputs.config, inputs.examples
+  return store_lib.Module(
+    task=config.task.name,
+    definition=inputs.task.to_dict(),
+    columns=dataclasses.asdict(examples["train"].columns),
+    config=config_lib.to_dict(config),
+    encoder_fingerprint=pretrained.of(encoder).fingerprint,
+    data={
+      name: {
+        "file": pathlib.Path(part.path).name,
+        "examples": len(part),
+        "sha256": inputs.checksums[name],
+      }
+      for name, part in examples.items()
+    },
+    metrics=_finite(result.metrics),
+    parameters=tuning.trainable_parameters(model),
+    weights=modules.weights(model),
+    package_version=__version__,
+  )
+
+
+def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
+  """The same with None for what is not a number."""
+  return {
+    name: None if value is None or not math.isfinite(value) else float(value)
+    for name, value in metrics.items()
+  }

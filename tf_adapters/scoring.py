@@ -1,0 +1,136 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""A task of a store in this process: `load_task`, `evaluate`, `predict`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tf_adapters import batching
+from tf_adapters import data as data_lib
+from tf_adapters import inference
+from tf_adapters import modules
+from tf_adapters import text as text_lib
+from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints.load import load_encoder
+from tf_adapters.errors import InputError
+from tf_adapters.store import Store
+
+
+class LoadedTask:
+  """A trained task, ready to answer; made by `load_task`.
+
+  Attributes:
+    name: Its name in the store.
+    task: Its definition, with `labels` for a classification.
+    model: From token ids to logits `[batch, units]`.
+    columns: Which columns of a file it reads.
+  """
+
+  def __init__(self, store: Store, name: str, encoder: tf_keras.layers.Layer):
+    module = store.load(name)
+    info = pretrained.of(encoder)
+    store.check_encoder(info.fingerprint)
+    self.name = name
+    self.model, self.task = modules.restore(encoder, module)
+    self.columns = data_lib.Columns(**module.columns)
+    self._predictor = inference.Predictor(self.model)
+    self._tokenizer = text_lib.Tokenizer(
+      info.vocabulary,
+      info.lower_case,
+      module.config["data"]["max_length"],
+    )
+
+  def logits(
+    self, texts: Sequence[str], texts_b: Sequence[str] | None = None
+  ) -> np.ndarray:
+    """Float32 `[texts, units]`."""
+    self._check(texts, texts_b)
+    if not texts:
+      return np.empty([0, self.task.units], np.float32)
+    tokens = batching.tokenise(self._tokenizer, texts, texts_b)
+    return self._predictor.logits(tokens)
+
+  def predict(
+    self, texts: Sequence[str], texts_b: Sequence[str] | None = None
+  ) -> list[dict[str, Any]]:
+    """An answer a text.
+
+    Returns:
+      For a classification `label`, `score` and `probabilities` by label, for
+      a regression `value`.
+    """
+    answers = self.task.answers(tf.constant(self.logits(texts, texts_b)))
+    columns = {name: value.numpy() for name, value in answers.items()}
+    return [
+      {name: self._plain(value[row]) for name, value in columns.items()}
+      for row in range(len(texts))
+    ]
+
+  def evaluate(self, path: str) -> dict[str, float | None]:
+    """Scores on a labelled file with the columns of the training file."""
+    examples = data_lib.read(path, key="--data", columns=self.columns)
+    targets = self.task.targets(examples)
+    logits = self.logits(examples.texts, examples.texts_b)
+    return self.task.score(logits, targets)
+
+  def _check(self, texts, texts_b) -> None:
+    if isinstance(texts, str) or isinstance(texts_b, str):
+      raise InputError("`texts` must be a list of texts; got one text.")
+    if (texts_b is not None) != (self.columns.text_b is not None):
+      wants = "pairs of texts" if self.columns.text_b else "single texts"
+      raise InputError(f"the task {self.name!r} takes {wants}.")
+    if texts_b is not None and len(texts) != len(texts_b):
+      raise InputError(
+        f"`texts` and `texts_b` must be as many; got {len(texts)} and "
+        f"{len(texts_b)}."
+      )
+
+  def _plain(self, value: Any) -> Any:
+    if isinstance(value, bytes):
+      return value.decode("utf-8")
+    if isinstance(value, np.ndarray):
+      labels = self.task.labels
+      return dict(zip(labels, value.tolist(), strict=True))
+    return float(value)
+
+
+def load_task(
+  store: str, name: str, encoder: tf_keras.layers.Layer | None = None
+) -> LoadedTask:
+  """Loads a task of a store.
+
+  Args:
+    store: Folder of the store.
+    name: The task.
+    encoder: The store's encoder where it is loaded already, so that many
+      tasks share one; None loads it.
+  """
+  source = Store(store)
+  source.describe(name)  # fails before the encoder is loaded
+  if encoder is None:
+    encoder = load_encoder(source.encoder_path())
+  return LoadedTask(source, name, encoder)
+
+
+def evaluate(store: str, task: str, data: str) -> dict[str, float | None]:
+  """Scores of a task of a store on a labelled file.
+
+  Args:
+    store: Folder of the store.
+    task: Name of the task.
+    data: A .tsv, .csv or .jsonl file with the columns of the training file.
+  """
+  return load_task(store, task).evaluate(data)
+
+
+def predict(
+  store: str,
+  task: str,
+  texts: Sequence[str],
+  texts_b: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+  """Answers of a task of a store, as `LoadedTask.predict` gives them."""
+  return load_task(store, task).predict(texts, texts_b)

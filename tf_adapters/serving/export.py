@@ -1,0 +1,145 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""One SavedModel for a whole store: the encoder once, a signature per task."""
+
+import json
+import pathlib
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tf_adapters import encoder as encoder_lib
+from tf_adapters import files
+from tf_adapters import modules
+from tf_adapters import parts as parts_lib
+from tf_adapters import tasks
+from tf_adapters import text as text_lib
+from tf_adapters import tuning
+from tf_adapters import writing
+from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints.load import load_encoder
+from tf_adapters.errors import InputError
+from tf_adapters.store import Module
+from tf_adapters.store import Store
+from tf_adapters.version import __version__
+
+
+def export(store: str, output: str) -> str:
+  """Writes all tasks of a store as the next version of a served model.
+
+  Every task is a Predict signature of its name: `text` (and `text_b` for
+  pairs), string `[batch]`, to `label`, `score`, `probabilities`
+  `[batch, labels]`, or to `value` for a regression. Tokenisation is inside.
+  The SavedModel needs tensorflow and tensorflow-text alone. The order of
+  `probabilities` is in `assets.extra/tasks.json`.
+
+  Args:
+    store: Folder of the store.
+    output: Base folder of the model, as TensorFlow Serving polls it; its
+      next version folder (`1`, `2`, …) appears complete or not at all.
+
+  Returns:
+    The version folder.
+
+  Raises:
+    InputError: for a store without tasks or with a damaged one.
+  """
+  source = Store(store)
+  names = source.tasks()
+  if not names:
+    raise InputError(f"the store {store!r} has no task to export.")
+  loaded = [source.load(name) for name in names]
+  encoder = load_encoder(source.encoder_path())
+  source.check_encoder(pretrained.of(encoder).fingerprint)
+  root, signatures = _assemble(encoder, loaded)
+  base = pathlib.Path(output)
+  with files.folder_aside(base, "version") as aside:
+    with writing.as_os_error(str(base)):
+      tf.saved_model.save(root, str(aside), signatures=signatures)
+    _write_description(aside, loaded)
+    return str(_publish_next(aside, base))
+
+
+def _assemble(encoder, loaded: list[Module]):
+  """A plain `tf.Module` that tracks the variables, and its signatures."""
+  root = tf.Module()
+  parts = parts_lib.lay_open(encoder)
+  root.encoder = [variable for _, variable in parts.named()]
+  root.tasks = {}
+  tokenise = _SharedTokenisers(pretrained.of(encoder))
+  signatures = {}
+  for module in loaded:
+    model, task = modules.restore(encoder, module)
+    root.tasks[module.task] = [
+      item.variable for item in tuning.task_variables(model)
+    ]
+    signatures[module.task] = _signature(
+      model,
+      task,
+      tokenise(
+        module.config["data"]["max_length"], bool(module.columns["text_b"])
+      ),
+    )
+  return root, signatures
+
+
+class _SharedTokenisers:
+  """One function in the graph for all tasks that tokenise alike."""
+
+  def __init__(self, info: pretrained.Pretrained):
+    self._info = info
+    self._functions: dict[tuple[int, bool], Callable] = {}
+
+  def __call__(self, max_length: int, pair: bool) -> Callable:
+    key = (max_length, pair)
+    if key not in self._functions:
+      tokenizer = text_lib.Tokenizer(
+        self._info.vocabulary, self._info.lower_case, max_length
+      )
+      self._functions[key] = tf.function(
+        tokenizer.__call__, input_signature=_text_inputs(pair)
+      )
+    return self._functions[key]
+
+
+def _text_inputs(pair: bool) -> list[tf.TensorSpec]:
+  names = ("text", "text_b") if pair else ("text",)
+  return [tf.TensorSpec([None], tf.string, name) for name in names]
+
+
+def _signature(
+  model: encoder_lib.TaskModel, task: tasks.Task, tokenise: Callable
+) -> Callable:
+  @tf.function(input_signature=tokenise.input_signature)
+  def answer(*texts):
+    return task.answers(model(tokenise(*texts), training=False))
+
+  return answer
+
+
+def _write_description(folder: pathlib.Path, loaded: list[Module]) -> None:
+  """Says what the signatures cannot: labels in order, scores, origin."""
+  tree = {
+    "package_version": __version__,
+    "encoder_fingerprint": loaded[0].encoder_fingerprint,
+    "tasks": {
+      module.task: {**module.definition, "metrics": module.metrics}
+      for module in loaded
+    },
+  }
+  extra = folder / "assets.extra"
+  extra.mkdir()
+  text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False)
+  (extra / "tasks.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _publish_next(aside: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
+  while True:
+    versions = [
+      int(entry.name) for entry in base.iterdir() if entry.name.isdecimal()
+    ]
+    place = base / str(max(versions, default=0) + 1)
+    try:
+      files.publish(aside, place)
+    except FileExistsError:
+      continue  # another export was faster; take the number after its
+    return place

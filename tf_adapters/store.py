@@ -1,0 +1,308 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""The store: one encoder and any number of task modules beside it.
+
+    STORE/store.json           format, encoder (fingerprint, copy or reference)
+    STORE/encoder/             a Hugging Face folder, unless referred to
+    STORE/tasks/NAME/          one task module, whole or absent:
+      module.json              what the task is and how it was made
+      weights.safetensors      all variables that the task owns
+    STORE/runs/NAME/           curves, and checkpoints of unfinished training
+
+Adding a task reads no other task and writes to none.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from tf_adapters import files
+from tf_adapters.errors import InputError
+
+FORMAT = 1
+_STORE_KEYS = ("format", "encoder")
+_MODULE_KEYS = (
+  "format",
+  "package_version",
+  "task",
+  "definition",
+  "columns",
+  "config",
+  "encoder_fingerprint",
+  "data",
+  "metrics",
+  "parameters",
+  "weights_sha256",
+)
+# Signatures and Model Garden's own names that a task must leave alone.
+RESERVED = frozenset(
+  {"serving_default", "mixed", "all_tasks", "embed", "__saved_model_init_op"}
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def check_name(name: str) -> None:
+  """Raises `InputError` unless `name` can be a folder and a signature."""
+  if not _NAME.fullmatch(name):
+    raise InputError(
+      "`task.name` must be 1 to 64 letters, digits, `_` or `-`, starting "
+      f"with a letter or digit; got {name!r}."
+    )
+  if name.lower() in RESERVED:
+    raise InputError(
+      f"`task.name` {name!r} is reserved; reserved are "
+      + ", ".join(sorted(RESERVED))
+      + "."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+  """All that one task owns.
+
+  Attributes:
+    task: Its name.
+    definition: `Task.to_dict`: type, labels or scale.
+    columns: Which columns of a file it reads: `text`, `text_b`, `label`.
+    config: The whole configuration of its training.
+    encoder_fingerprint: Of the encoder it belongs to.
+    data: Names and SHA-256 checksums of its training and dev files.
+    metrics: Dev scores.
+    parameters: How many it trains.
+    weights: Its variables by name.
+    package_version: That wrote it.
+  """
+
+  task: str
+  definition: dict[str, Any]
+  columns: dict[str, str | None]
+  config: dict[str, Any]
+  encoder_fingerprint: str
+  data: dict[str, Any]
+  metrics: dict[str, float | None]
+  parameters: int
+  weights: dict[str, np.ndarray] = dataclasses.field(repr=False)
+  package_version: str = ""
+
+
+class Store:
+  """A folder with one encoder and its tasks.
+
+  Args:
+    path: The folder; `create` makes it, the rest expects it.
+  """
+
+  def __init__(self, path: str | os.PathLike):
+    self.path = pathlib.Path(path)
+
+  @property
+  def exists(self) -> bool:
+    return (self.path / "store.json").exists()
+
+  def create(self, encoder: dict[str, Any], write_copy) -> None:
+    """Makes the store; does nothing where it is there already.
+
+    Args:
+      encoder: `fingerprint`, `source` and `copied`.
+      write_copy: Called with an empty folder to fill with the encoder, if
+        it is to be copied, else None.
+    """
+    with self._lock():
+      if self.exists:
+        return
+      if write_copy is not None:
+        # One without a store.json is what a crash left; it may be any.
+        shutil.rmtree(self.path / "encoder", ignore_errors=True)
+        with files.folder_aside(self.path, "encoder") as aside:
+          write_copy(aside)
+          files.publish(aside, self.path / "encoder")
+      tree = {"format": FORMAT, "encoder": encoder}
+      files.write_file(self.path / "store.json", _to_json(tree))
+
+  def encoder(self) -> dict[str, Any]:
+    """`fingerprint`, `source` and `copied` of its encoder."""
+    if not self.exists:
+      raise InputError(f"there is no store in {str(self.path)!r}.")
+    path = self.path / "store.json"
+    return _read_json(path, _STORE_KEYS)["encoder"]
+
+  def encoder_path(self) -> str:
+    """What to pass to `load_encoder`."""
+    encoder = self.encoder()
+    copied = encoder["copied"]
+    return str(self.path / "encoder") if copied else encoder["source"]
+
+  def check_encoder(self, fingerprint: str) -> None:
+    """Raises `InputError` unless the store was made with this encoder."""
+    own = self.encoder()["fingerprint"]
+    if own != fingerprint:
+      raise InputError(
+        f"the store {str(self.path)!r} was made with another encoder "
+        f"(fingerprint {own[:12]}…, source {self.encoder()['source']!r}) than "
+        f"the one given (fingerprint {fingerprint[:12]}…)."
+      )
+
+  def tasks(self) -> list[str]:
+    """Names of its tasks, sorted."""
+    self.encoder()
+    self._recover()
+    folder = self.path / "tasks"
+    if not folder.is_dir():
+      return []
+    return sorted(
+      entry.name
+      for entry in folder.iterdir()
+      if _NAME.fullmatch(entry.name) and (entry / "module.json").exists()
+    )
+
+  def check_free(self, task: str) -> None:
+    """Raises `InputError` if `task` is taken (or differs only in case)."""
+    if not self.exists:
+      return
+    for name in self.tasks():
+      if name.lower() == task.lower():
+        raise InputError(
+          f"the store {str(self.path)!r} has a task {name!r} already; "
+          "`--overwrite` replaces a task of the same name."
+        )
+
+  def save(self, module: Module, overwrite: bool = False) -> None:
+    """Writes a task module, whole or not at all.
+
+    Raises:
+      InputError: if the task is there and `overwrite` is false.
+    """
+    check_name(module.task)
+    folder = self.path / "tasks"
+    place = folder / module.task
+    with files.folder_aside(folder, module.task) as aside:
+      _write_module(module, aside)
+      with self._lock():
+        self._recover_locked()
+        if overwrite and place.exists():
+          files.sync_tree(aside)
+          retired = folder / f".{module.task}.old"
+          os.rename(place, retired)
+          os.rename(aside, place)
+          shutil.rmtree(retired)
+        else:
+          self.check_free(module.task)
+          files.publish(aside, place)
+
+  def describe(self, task: str) -> dict[str, Any]:
+    """The content of `module.json`."""
+    names = self.tasks()
+    if task not in names:
+      known = ", ".join(names) if names else "none"
+      raise InputError(
+        f"the store {str(self.path)!r} has no task {task!r}; it has: {known}."
+      )
+    path = self.path / "tasks" / task / "module.json"
+    tree = _read_json(path, _MODULE_KEYS)
+    if tree["task"] != task:
+      raise InputError(f"{path}: is the module of the task {tree['task']!r}.")
+    return tree
+
+  def load(self, task: str) -> Module:
+    """Reads a task module and checks that nothing of it is missing."""
+    tree = self.describe(task)
+    if tree["encoder_fingerprint"] != self.encoder()["fingerprint"]:
+      raise InputError(
+        f"the task {task!r} was trained on another encoder than the store's."
+      )
+    path = self.path / "tasks" / task / "weights.safetensors"
+    if not path.is_file():
+      raise InputError(f"{path} is missing.")
+    try:
+      weights = safetensors.numpy.load_file(path)
+    except safetensors.SafetensorError as error:
+      raise InputError(f"{path}: is cut short or damaged: {error}.") from None
+    if files.sha256(path) != tree["weights_sha256"]:
+      raise InputError(
+        f"{path}: its SHA-256 is not the one in module.json; the file was "
+        "changed after it was written."
+      )
+    fields = {field.name for field in dataclasses.fields(Module)}
+    known = {key: value for key, value in tree.items() if key in fields}
+    return Module(**known, weights=weights)
+
+  def size(self, task: str) -> int:
+    """Bytes of a task module on disk."""
+    folder = self.path / "tasks" / task
+    return sum(entry.stat().st_size for entry in folder.iterdir())
+
+  def run_folder(self, task: str) -> pathlib.Path:
+    """Where a task's training keeps its curves and checkpoints."""
+    check_name(task)
+    return self.path / "runs" / task
+
+  @contextlib.contextmanager
+  def _lock(self) -> Iterator[None]:
+    with files.lock(self.path / ".lock"):
+      yield
+
+  def _recover(self) -> None:
+    folder = self.path / "tasks"
+    if folder.is_dir() and any(folder.glob(".*.old")):
+      with self._lock():
+        self._recover_locked()
+
+  def _recover_locked(self) -> None:
+    """Undoes or completes an overwriting that died between two renames."""
+    folder = self.path / "tasks"
+    for retired in folder.glob(".*.old"):
+      place = folder / retired.name[1 : -len(".old")]
+      if place.exists():
+        shutil.rmtree(retired)
+      else:
+        os.rename(retired, place)
+
+
+def _write_module(module: Module, folder: pathlib.Path) -> None:
+  weights = folder / "weights.safetensors"
+  arrays = {k: np.ascontiguousarray(v) for k, v in module.weights.items()}
+  weights.write_bytes(safetensors.numpy.save(arrays))
+  tree = {
+    field.name: getattr(module, field.name)
+    for field in dataclasses.fields(Module)
+    if field.name != "weights"
+  }
+  tree["format"] = FORMAT
+  tree["weights_sha256"] = files.sha256(weights)
+  (folder / "module.json").write_bytes(_to_json(tree))
+
+
+def _to_json(tree: dict[str, Any]) -> bytes:
+  text = json.dumps(
+    tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
+  )
+  return (text + "\n").encode()
+
+
+def _read_json(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, Any]:
+  try:
+    tree = json.loads(path.read_bytes().decode("utf-8"))
+  except FileNotFoundError:
+    raise InputError(f"{path} is missing.") from None
+  except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    raise InputError(f"{path}: is cut short or damaged: {error}.") from None
+  if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
+    raise InputError(f"{path}: is not a file of this package.")
+  if tree["format"] > FORMAT:
+    raise InputError(
+      f"{path}: has format {tree['format']}; this version of tf_adapters "
+      f"reads up to {FORMAT}."
+    )
+  for key in keys:
+    if key not in tree:
+      raise InputError(f"{path}: lacks `{key}`.")
+  return tree

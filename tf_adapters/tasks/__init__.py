@@ -1,0 +1,30 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""What a task means: targets, loss, scores, and answers out of logits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tf_adapters.errors import InputError
+from tf_adapters.tasks.classification import Classification
+from tf_adapters.tasks.regression import Regression
+
+Task = Classification | Regression
+
+
+def from_examples(kind: str, examples: Any) -> Task:
+  """The task of type `kind` that a training file defines."""
+  return _KINDS[kind].from_examples(examples)
+
+
+def from_dict(tree: Mapping[str, Any]) -> Task:
+  """The task that `Task.to_dict` described."""
+  fields = dict(tree)
+  kind = fields.pop("type", None)
+  if kind not in _KINDS:
+    raise InputError(
+      f"`type` of a task must be one of {sorted(_KINDS)}; got {kind!r}."
+    )
+  return _KINDS[kind](**fields)
+
+
+_KINDS = {kind.type: kind for kind in (Classification, Regression)}

@@ -1,0 +1,84 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""One label out of several for a text or a pair of texts."""
+
+import dataclasses
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from tf_adapters import metrics
+from tf_adapters.data import Examples
+from tf_adapters.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Classification:
+  """Softmax over `labels`, cross entropy.
+
+  Attributes:
+    labels: In the order in which the training file first shows them.
+  """
+
+  labels: tuple[str, ...]
+
+  type: ClassVar[str] = "classification"
+  metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "matthews")
+
+  def __post_init__(self):
+    object.__setattr__(self, "labels", tuple(self.labels))
+
+  @classmethod
+  def from_examples(cls, examples: Examples) -> "Classification":
+    labels = tuple(dict.fromkeys(examples.labels))
+    if len(labels) < 2:
+      raise InputError(
+        f"{examples.path}: every row has the label {labels[0]!r}; a "
+        "classification needs at least two labels."
+      )
+    return cls(labels)
+
+  def to_dict(self) -> dict[str, Any]:
+    return {"type": self.type, "labels": list(self.labels)}
+
+  @property
+  def units(self) -> int:
+    """Width of the head."""
+    return len(self.labels)
+
+  def targets(self, examples: Examples) -> np.ndarray:
+    """Label indices, int32 `[examples]`."""
+    index = {label: number for number, label in enumerate(self.labels)}
+    for line, label in zip(examples.lines, examples.labels, strict=True):
+      if label not in index:
+        raise InputError(
+          f"{examples.path}, line {line}: the label {label!r} is not among "
+          f"those of the training file, {_shorten(self.labels)}."
+        )
+    return np.array([index[label] for label in examples.labels], np.int32)
+
+  def loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Cross entropy of each example, `[batch]`."""
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+
+  def score(
+    self, logits: np.ndarray, targets: np.ndarray
+  ) -> dict[str, float | None]:
+    return metrics.classification(logits.argmax(-1), targets)
+
+  def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`label` string `[batch]`, `score` `[batch]`, `probabilities`."""
+    probabilities = tf.nn.softmax(logits)
+    best = tf.argmax(logits, axis=-1, output_type=tf.int32)
+    return {
+      "label": tf.gather(tf.constant(self.labels), best),
+      "score": tf.reduce_max(probabilities, axis=-1),
+      "probabilities": probabilities,
+    }
+
+
+def _shorten(labels: tuple[str, ...], most: int = 10) -> str:
+  shown = ", ".join(repr(label) for label in labels[:most])
+  rest = len(labels) - most
+  return shown if rest <= 0 else f"{shown} and {rest} more"

@@ -1,0 +1,87 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""One number for a text or a pair of texts."""
+
+import dataclasses
+import math
+from typing import Any
+from typing import ClassVar
+
+import numpy as np
+import tensorflow as tf
+
+from tf_adapters import metrics
+from tf_adapters.data import Examples
+from tf_adapters.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+  """value = mean + stddev · logit, squared error on the logit.
+
+  Standardised targets let one learning rate fit any unit.
+
+  Attributes:
+    mean: Of the training targets.
+    stddev: Of the training targets.
+  """
+
+  mean: float
+  stddev: float
+
+  type: ClassVar[str] = "regression"
+  metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "mse")
+
+  @classmethod
+  def from_examples(cls, examples: Examples) -> "Regression":
+    values = _numbers(examples)
+    if values.min() == values.max():
+      raise InputError(
+        f"{examples.path}: every row has the target {values[0]:g}; a "
+        "regression needs at least two different ones."
+      )
+    return cls(float(values.mean()), float(values.std()))
+
+  def to_dict(self) -> dict[str, Any]:
+    return {"type": self.type, "mean": self.mean, "stddev": self.stddev}
+
+  @property
+  def units(self) -> int:
+    """Width of the head."""
+    return 1
+
+  def targets(self, examples: Examples) -> np.ndarray:
+    """Standardised targets, float32 `[examples]`."""
+    values = (_numbers(examples) - self.mean) / self.stddev
+    return values.astype(np.float32)
+
+  def loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+    """Squared error of each example, `[batch]`."""
+    return tf.square(logits[:, 0] - targets)
+
+  def score(
+    self, logits: np.ndarray, targets: np.ndarray
+  ) -> dict[str, float | None]:
+    return metrics.regression(
+      self.mean + self.stddev * logits[:, 0].astype(np.float64),
+      self.mean + self.stddev * targets.astype(np.float64),
+    )
+
+  def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`value`, float32 `[batch]`."""
+    return {"value": self.mean + self.stddev * logits[:, 0]}
+
+
+def _numbers(examples: Examples) -> np.ndarray:
+  values = []
+  for line, label in zip(examples.lines, examples.labels, strict=True):
+    try:
+      value = float(label)
+    except ValueError:
+      value = math.nan
+    if not math.isfinite(value):
+      raise InputError(
+        f"{examples.path}, line {line}: the target must be a finite number; "
+        f"got {label!r}."
+      )
+    values.append(value)
+  return np.array(values)

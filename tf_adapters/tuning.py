@@ -1,0 +1,140 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""What trains: a task's variables by name and role, and the table of them."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import tensorflow as tf
+import tf_keras
+
+from tf_adapters.encoder import TaskModel
+from tf_adapters.layers.adapter import AdapterLayer
+from tf_adapters.layers.copies import LinearCopy
+from tf_adapters.layers.copies import NormCopy
+from tf_adapters.layers.head import Head
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskVariable:
+  """One variable that a task owns.
+
+  Attributes:
+    name: Its name on disk, as `block_0/attention_adapter/down_kernel`.
+    role: `adapter`, `layer_norm`, `pooler` or `head`.
+    decays: Whether weight decay applies: kernels only.
+    variable: The variable itself.
+  """
+
+  name: str
+  role: str
+  decays: bool
+  variable: tf.Variable
+
+
+def task_variables(model: TaskModel) -> list[TaskVariable]:
+  """All variables that `model` trains, in a fixed order.
+
+  Names and roles come from where a variable sits, never from its own name:
+  layers built by hand lose their name scope.
+  """
+  found = list(_collect(model))
+  trained = {id(variable) for variable in model.trainable_variables}
+  if {id(item.variable) for item in found} != trained:
+    raise AssertionError("a trained variable has no role")  # our own invariant
+  return found
+
+
+def _collect(model: TaskModel) -> Iterator[TaskVariable]:
+  encoder = model.encoder
+  yield from _of(encoder.embedding_norm, "embedding_norm")
+  for index, block in enumerate(encoder.adapter_blocks):
+    prefix = f"block_{index}"
+    for sublayer, adapter in block.adapters.items():
+      yield from _of(adapter, f"{prefix}/{sublayer}_adapter")
+    yield from _of(block.attention_norm, f"{prefix}/attention_norm")
+    yield from _of(block.output_norm, f"{prefix}/output_norm")
+  yield from _of(encoder.pooler, "pooler")
+  yield from _of(model.head, "head")
+
+
+_ATTRIBUTES = {
+  AdapterLayer: (
+    "adapter", ("down_kernel", "down_bias", "up_kernel", "up_bias")
+  ),
+  NormCopy: ("layer_norm", ("gamma", "beta")),
+  LinearCopy: ("pooler", ("kernel", "bias")),
+  Head: ("head", ("kernel", "bias")),
+}
+
+
+def _of(layer: object, prefix: str) -> Iterator[TaskVariable]:
+  if not isinstance(layer, tf_keras.layers.Layer):
+    return  # borrowed, not the task's own
+  role, attributes = _ATTRIBUTES[type(layer)]
+  for attribute in attributes:
+    yield TaskVariable(
+      f"{prefix}/{attribute}",
+      role,
+      attribute.endswith("kernel"),
+      getattr(layer, attribute),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """A line of the parameter table.
+
+  Attributes:
+    role: Of the variables counted.
+    shapes: Their shapes, each with how often it occurs.
+    count: Parameters.
+    share: Of the encoder's parameters.
+    trained: Whether they train.
+  """
+
+  role: str
+  shapes: str
+  count: int
+  share: float
+  trained: bool
+
+
+def parameter_table(model: TaskModel) -> list[Row]:
+  """Rows by role, what trains first, the frozen encoder last."""
+  total = encoder_parameters(model)
+  by_role: dict[str, list[tf.Variable]] = {}
+  for item in task_variables(model):
+    by_role.setdefault(item.role, []).append(item.variable)
+  rows = [
+    _row(role, variables, total, True) for role, variables in by_role.items()
+  ]
+  frozen = [variable for _, variable in model.encoder.borrowed.named()]
+  count = sum(variable.shape.num_elements() for variable in frozen)
+  return [*rows, Row("encoder", f"{len(frozen)} variables", count, 1.0, False)]
+
+
+def _row(
+  role: str, variables: list[tf.Variable], total: int, trained: bool
+) -> Row:
+  occurrences: dict[str, int] = {}
+  for variable in variables:
+    shape = "x".join(str(size) for size in variable.shape)
+    occurrences[shape] = occurrences.get(shape, 0) + 1
+  count = sum(variable.shape.num_elements() for variable in variables)
+  shapes = ", ".join(f"{n} of {shape}" for shape, n in occurrences.items())
+  return Row(role, shapes, count, count / total, trained)
+
+
+def encoder_parameters(model: TaskModel) -> int:
+  """Parameters of the borrowed encoder, its pooler included."""
+  return sum(
+    variable.shape.num_elements()
+    for _, variable in model.encoder.borrowed.named()
+  )
+
+
+def trainable_parameters(model: TaskModel) -> int:
+  """Parameters that the task trains and owns."""
+  return sum(
+    item.variable.shape.num_elements() for item in task_variables(model)
+  )
