@@ -103,9 +103,9 @@ def write_task(
       words = ("good", "fine", "nice", "happy")
       if label == "neg":
         words = ("bad", "poor", "awful", "sad")
-      length = int(random.integers(1, 9))
-      filler = random.choice(WORDS[8:], length).tolist()
-      filler.insert(int(random.integers(0, length)), str(random.choice(words)))
+      filler = random.choice(WORDS[8:], int(random.integers(0, 4))).tolist()
+      filler += random.choice(words, 2).tolist()
+      random.shuffle(filler)
       text = " ".join(filler)
       fields = [text, "the film", label] if pair else [text, label]
       lines.append("\t".join(fields))

@@ -26,7 +26,7 @@ _HOMES = types.MappingProxyType({
   "build": "encoder",
   "evaluate": "scoring",
   "export": "serving.export",
-  "load_config": "config",
+  "load_config": "settings",
   "load_encoder": "checkpoints.load",
   "load_task": "scoring",
   "parameter_table": "tuning",

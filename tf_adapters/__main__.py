@@ -19,6 +19,7 @@ from typing import Any
 
 import tf_adapters
 from tf_adapters import config as config_lib
+from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 
 
@@ -103,7 +104,7 @@ def _add_train(commands) -> None:
 
 def _settings_help() -> str:
   lines = ["settings and their defaults:"]
-  for name, value in _flatten(config_lib.to_dict(config_lib.Config()), ""):
+  for name, value in _flatten(settings_lib.to_dict(config_lib.Config()), ""):
     lines.append(f"  {name}={'' if value is None else value}")
   return "\n".join(lines)
 
@@ -119,7 +120,7 @@ def _flatten(tree: dict[str, Any], prefix: str):
 def _train(options) -> None:
   settings = list(options.settings)
   path = settings.pop(0) if settings and "=" not in settings[0] else None
-  config = config_lib.load(path, settings)
+  config = settings_lib.load(path, settings)
   result = tf_adapters.train(config, overwrite=options.overwrite)
   if options.json:
     _print_json(dataclasses.asdict(result))

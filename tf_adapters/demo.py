@@ -27,7 +27,6 @@ _QUESTIONS = (
   "The new keyboard is lovely, thank you for the quick delivery.",
   "Could you add a dark mode to the app some day?",
 )
-_EPOCHS = 12
 
 # What a server does: no tf_adapters, no model code, only the SavedModel.
 _ASK = """
@@ -53,8 +52,12 @@ print(json.dumps(answers))
 """
 
 
-def run(output: str) -> None:
+def run(output: str, epochs: int = 12) -> None:
   """Trains, exports and asks; everything goes below the folder `output`.
+
+  Args:
+    output: A folder that is not there yet.
+    epochs: Of each task.
 
   Raises:
     InputError: if the folder is there already.
@@ -69,7 +72,7 @@ def run(output: str) -> None:
   results, module_bits, first_export = [], None, None
   for task in TASKS:
     console.rule(f"task {len(results) + 1} of {len(TASKS)}: {task}")
-    results.append(_train(task, store))
+    results.append(_train(task, store, epochs))
     if first_export is None:
       first_export = tf_adapters.export(store, served)
       module_bits = _module_bits(store, task)
@@ -91,7 +94,7 @@ def run(output: str) -> None:
     raise AssertionError("an earlier task changed")  # our own promise
 
 
-def _train(task: str, store: str) -> TrainResult:
+def _train(task: str, store: str, epochs: int) -> TrainResult:
   return tf_adapters.train({
     "task.name": task,
     "data.train": str(SAMPLES / "train.tsv"),
@@ -99,7 +102,7 @@ def _train(task: str, store: str) -> TrainResult:
     "data.label": task,
     "encoder": "minilm",
     "store": store,
-    "train.epochs": _EPOCHS,
+    "train.epochs": epochs,
   })
 
 

@@ -33,12 +33,12 @@ def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
 
 def _mirrored_cpus(replicas: int) -> tf.distribute.Strategy:
   """Mirrored over virtual CPU devices, to try what many GPUs would do."""
-  if len(tf.config.list_logical_devices("CPU")) < replicas:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    parts = [tf.config.LogicalDeviceConfiguration()] * replicas
-    try:
-      tf.config.set_logical_device_configuration(cpu, parts)
-    except RuntimeError:
+  cpu = tf.config.list_physical_devices("CPU")[0]
+  parts = [tf.config.LogicalDeviceConfiguration()] * replicas
+  try:
+    tf.config.set_logical_device_configuration(cpu, parts)
+  except RuntimeError:  # TensorFlow runs already: it has what it has
+    if len(tf.config.list_logical_devices("CPU")) < replicas:
       raise InputError(
         f"`train.replicas={replicas}` needs virtual CPU devices, which must "
         "be made before TensorFlow first runs; start a fresh process."

@@ -3,54 +3,20 @@
 
 import dataclasses
 import random
-import types
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import methods
 from tf_adapters import parts as parts_lib
+from tf_adapters.block import AdapterBlock
 from tf_adapters.errors import InputError
-from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.copies import LinearCopy
 from tf_adapters.layers.copies import NormCopy
 from tf_adapters.layers.dropout import dropout
 from tf_adapters.layers.dropout import fresh_noise
-
-
-@dataclasses.dataclass(frozen=True)
-class Method:
-  """One published placement: y = LN(x + h + s·B(z)) at the end of a sublayer.
-
-  x is the sublayer's input, h its output after dropout and B the bottleneck
-  without its skip connection.
-
-  Attributes:
-    sublayers: Which sublayers end so; the other ends as LN(x + h).
-    z: `output` is h, `normalised` is LN(x + h), `input` is x.
-    scale: The factor s.
-    activation: Of the bottleneck, unless another is asked for.
-    train_layer_norm: Whether the task has LayerNorms of its own.
-  """
-
-  sublayers: tuple[str, ...]
-  z: str
-  scale: float
-  activation: str
-  train_layer_norm: bool
-
-
-METHODS = types.MappingProxyType({
-  # Houlsby et al. 2019, figure 2; activation as in the paper's code.
-  "houlsby": Method(
-    ("attention", "output"), "output", 1.0, "gelu_tanh", True
-  ),
-  # Pfeiffer et al. 2021 as AdapterHub runs it: the same LayerNorm twice.
-  "pfeiffer": Method(("output",), "normalised", 1.0, "relu", False),
-  # He et al. 2022, section 4, scaled parallel adapter.
-  "parallel": Method(("output",), "input", 4.0, "relu", False),
-})
 
 
 def build(
@@ -70,7 +36,8 @@ def build(
   adapters (2·d·m + d + m each), with `train_layer_norm` copies of the
   LayerNorms, with `train_pooler` a copy of the pooler, and the head.
 
-  Source: Houlsby et al., ICML 2019, section 2; `METHODS` for the placements.
+  Source: Houlsby et al., ICML 2019, section 2; for the placements those that
+  `tf_adapters.methods` names.
 
   Args:
     encoder: A Model Garden `BertEncoderV2`, or the functional `BertEncoder`
@@ -113,112 +80,6 @@ def build(
   return adapted if head is None else TaskModel(adapted, head)
 
 
-class AdapterBlock(tf_keras.layers.Layer):
-  """One borrowed Transformer block with adapters in between.
-
-  Shapes: `[batch, seq, hidden]` in; `[batch, seq or output_range, hidden]`
-  out.
-
-  Args:
-    block: The borrowed weights; read, never assigned to.
-    method: Where adapters go.
-    config: Their options; `None` leaves the block as it is.
-    seed: Seed of the adapters.
-    site: Number of this block's first place for dropout.
-  """
-
-  def __init__(
-    self,
-    block: parts_lib.Block,
-    method: Method,
-    config: config_lib.AdapterConfig | None,
-    seed: random.Random,
-    site: int,
-    **kwargs,
-  ):
-    super().__init__(**kwargs)
-    self._block = block
-    self._method = method
-    self._site = site
-    self.adapters = {}
-    self.attention_norm = block.attention_norm
-    self.output_norm = block.output_norm
-    if config is None:
-      return
-    for sublayer in method.sublayers:
-      self.adapters[sublayer] = AdapterLayer(
-        size=config.size,
-        activation=config.activation or method.activation,
-        init_stddev=config.init_stddev,
-        dropout=config.dropout,
-        scale=method.scale,
-        residual=False,
-        seed=seed.randrange(1 << 29),
-        name=f"{sublayer}_adapter",
-      )
-      self.adapters[sublayer].build([None, None, block.output.outputs])
-    if trains_layer_norm(config):
-      self.attention_norm = NormCopy(self.attention_norm, name="attention_norm")
-      self.output_norm = NormCopy(self.output_norm, name="output_norm")
-
-  def call(self, x, bias, noise=None, output_range=None):
-    """Runs the block.
-
-    Args:
-      x: `[batch, seq, hidden]`.
-      bias: `[batch, 1, 1 or seq, seq]`, added to the attention scores.
-      noise: `Noise` in training, else None.
-      output_range: How many positions to compute, from the first; None: all.
-    """
-    block = self._block
-    kept = x if output_range is None else x[:, :output_range]
-    a = self._attention(kept, x, bias, noise)
-    a = dropout(a, block.attention_dropout, noise, self._site + 1)
-    h = self._close("attention", kept, a, self.attention_norm, noise)
-    f = block.output(block.activation(block.intermediate(h)))
-    f = dropout(f, block.output_dropout, noise, self._site + 3)
-    return self._close("output", h, f, self.output_norm, noise)
-
-  def _attention(self, queries, x, bias, noise):
-    """Multi-head self-attention of `queries` over `x`, with its projection."""
-    block = self._block
-    query = self._split(block.query(queries))  # [batch, queries, heads, width]
-    key = self._split(block.key(x))  # [batch, seq, heads, width]
-    value = self._split(block.value(x))
-    query = query * tf.cast(query.shape[-1] ** -0.5, query.dtype)
-    scores = tf.einsum("bqhw,bkhw->bhqk", query, key)
-    probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
-    probabilities = dropout(
-      probabilities, block.probabilities_dropout, noise, self._site
-    )
-    probabilities = tf.cast(probabilities, value.dtype)
-    mixed = tf.einsum("bhqk,bkhw->bqhw", probabilities, value)
-    shape = tf.shape(mixed)
-    return block.attention_output(
-      tf.reshape(mixed, [shape[0], shape[1], block.attention_output.inputs])
-    )
-
-  def _split(self, x):
-    shape = tf.shape(x)
-    heads = self._block.num_heads
-    return tf.reshape(x, [shape[0], shape[1], heads, x.shape[-1] // heads])
-
-  def _close(self, sublayer, x, h, norm, noise):
-    """Y = LN(x + h + s·B(z))."""
-    total = x + h
-    if sublayer in self.adapters:
-      z = {
-        "output": lambda: h,
-        "normalised": lambda: tf.cast(norm(total), h.dtype),
-        "input": lambda: x,
-      }[self._method.z]()
-      site = self._site + {"attention": 2, "output": 4}[sublayer]
-      total = total + self.adapters[sublayer](
-        z, training=noise is not None, noise=noise, site=site
-      )
-    return tf.cast(norm(total), x.dtype)
-
-
 class AdapterEncoder(tf_keras.Model):
   """All blocks of one borrowed encoder with one task's adapters.
 
@@ -238,13 +99,13 @@ class AdapterEncoder(tf_keras.Model):
     self._parts = parts
     self.adapter_config = config
     self.embedding_norm = parts.embedding_norm
-    if trains_layer_norm(config) and 0 in adapted:
+    if methods.trains_layer_norm(config) and 0 in adapted:
       self.embedding_norm = NormCopy(parts.embedding_norm, name="norm")
     seeds = random.Random(seed)
     self.adapter_blocks = [
       AdapterBlock(
         block,
-        METHODS[config.method],
+        methods.METHODS[config.method],
         config if index in adapted else None,
         seeds,
         site=8 * (index + 1),
@@ -374,13 +235,6 @@ def unpack_inputs(inputs: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
       f"`inputs` must be {', '.join(INPUT_NAMES)}; got {len(inputs)} tensors."
     )
   return tuple(inputs)
-
-
-def trains_layer_norm(config: config_lib.AdapterConfig) -> bool:
-  """Whether the task trains LayerNorms of its own."""
-  if config.train_layer_norm is None:
-    return METHODS[config.method].train_layer_norm
-  return config.train_layer_norm
 
 
 def _adapted_blocks(

@@ -5,6 +5,7 @@ import tf_keras
 
 from tf_adapters import config as config_lib
 from tf_adapters import encoder as encoder_lib
+from tf_adapters import settings as settings_lib
 from tf_adapters import tasks
 from tf_adapters import tuning
 from tf_adapters.errors import InputError
@@ -38,7 +39,7 @@ def restore(
     InputError: if the module's weights are not exactly the model's.
   """
   task = tasks.from_dict(module.definition)
-  config = config_lib.from_dict(module.config)
+  config = settings_lib.from_dict(module.config)
   model = new_model(encoder, task, config)
   variables = {
     item.name: item.variable for item in tuning.task_variables(model)

@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What a person sees while training: tables and a bar, on stderr or inline."""
 
+import contextlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -21,7 +23,6 @@ class Reporter:
 
   def __init__(self, console: rich.console.Console | None = None):
     self._console = console or rich.console.Console(stderr=True)
-    self._bar: rich.progress.Progress | None = None
 
   def parameters(self, rows: Sequence[tuning.Row]) -> None:
     """Shows what trains and what is frozen."""
@@ -51,11 +52,14 @@ class Reporter:
 
   def say(self, message: str) -> None:
     """Shows one line."""
-    self._console.print(message, highlight=False)
+    self._console.print(message, highlight=False, soft_wrap=True)
 
-  def start(self, steps: int, done: int) -> None:
-    """Opens the bar of a run of `steps`, of which `done` lie behind."""
-    self._bar = rich.progress.Progress(
+  @contextlib.contextmanager
+  def running(self, steps: int, done: int) -> Iterator[None]:
+    """Shows the bar of a run of `steps`, of which `done` lie behind."""
+    if done:
+      self.say(f"resumed at step {done} of {steps}")
+    with rich.progress.Progress(
       rich.progress.TextColumn("{task.description}"),
       rich.progress.BarColumn(),
       rich.progress.MofNCompleteColumn(),
@@ -63,11 +67,12 @@ class Reporter:
       rich.progress.TextColumn("{task.fields[loss]}"),
       rich.progress.TimeRemainingColumn(),
       console=self._console,
-    )
-    self._task = self._bar.add_task(
-      "training", total=steps, completed=done, rate="", loss=""
-    )
-    self._bar.start()
+      redirect_stdout=False,
+    ) as self._bar:
+      self._task = self._bar.add_task(
+        "training", total=steps, completed=done, rate="", loss=""
+      )
+      yield
 
   def step(self, loss: float, rate: float | None) -> None:
     """Advances the bar; `rate` is in examples/s."""
@@ -85,12 +90,6 @@ class Reporter:
       for name, value in scores.items()
     )
     self.say(f"epoch {epoch}: {text}{'  (best so far)' if best else ''}")
-
-  def stop(self) -> None:
-    """Closes the bar."""
-    if self._bar is not None:
-      self._bar.stop()
-      self._bar = None
 
 
 class Silent(Reporter):

@@ -21,9 +21,11 @@ from tf_adapters import distribution
 from tf_adapters import files
 from tf_adapters import modules
 from tf_adapters import reporting
+from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
 from tf_adapters import tasks
 from tf_adapters import text
+from tf_adapters import trainer as trainer_lib
 from tf_adapters import training
 from tf_adapters import tuning
 from tf_adapters.checkpoints import huggingface
@@ -97,7 +99,7 @@ def train(
   """
   began = time.perf_counter()
   if not isinstance(config, config_lib.Config):
-    config = config_lib.from_dict(config)
+    config = settings_lib.from_dict(config)
   inputs = _read(config, overwrite)
   strategy = distribution.get_strategy(config.train)
   with strategy.scope():
@@ -107,7 +109,7 @@ def train(
     if distribution.is_chief(strategy):
       result = _run_and_save(inputs, encoder, model, trainer, overwrite)
     else:
-      result = trainer.fit(inputs.store.run_folder(config.task.name))
+      result = training.fit(trainer, inputs.store.run_folder(config.task.name))
   return TrainResult(
     task=config.task.name,
     metrics=_finite(result.metrics),
@@ -176,13 +178,13 @@ def _load_encoder(inputs: _Inputs) -> tf_keras.layers.Layer:
   return encoder
 
 
-def _trainer(inputs, encoder, model, reporter) -> training.Trainer:
+def _trainer(inputs, encoder, model, reporter) -> trainer_lib.Trainer:
   config, info = inputs.config, pretrained.of(encoder)
   tokenizer = text.Tokenizer(
     info.vocabulary, info.lower_case, config.data.max_length
   )
   sets = {
-    name: training.Dataset(
+    name: trainer_lib.Dataset(
       batching.tokenise(tokenizer, part.texts, part.texts_b),
       inputs.targets[name],
     )
@@ -190,10 +192,10 @@ def _trainer(inputs, encoder, model, reporter) -> training.Trainer:
   }
   reporter = reporter or reporting.Reporter()
   reporter.parameters(tuning.parameter_table(model))
-  problem = training.Problem(
+  problem = trainer_lib.Problem(
     inputs.task, sets["train"], sets.get("dev"), inputs.metric
   )
-  return training.Trainer(model, problem, config.train, reporter)
+  return trainer_lib.Trainer(model, problem, config.train, reporter)
 
 
 def _run_and_save(
@@ -204,7 +206,7 @@ def _run_and_save(
   folder = store.run_folder(name)
   with _only_run(folder, name):
     _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
-    result = trainer.fit(folder)
+    result = training.fit(trainer, folder)
     store.save(_module(inputs, encoder, model, result), overwrite)
     shutil.rmtree(folder / "checkpoints")
   return result
@@ -240,9 +242,8 @@ def _only_run(folder: pathlib.Path, name: str):
 
 def _resume_or_clear(folder, inputs: _Inputs, fingerprint: str) -> None:
   """Keeps checkpoints only if they are of this very run."""
-  settings = config_lib.to_dict(inputs.config)
   identity = {
-    "config": settings,
+    "config": settings_lib.to_dict(inputs.config),
     "data": inputs.checksums,
     "encoder_fingerprint": fingerprint,
     "package_version": __version__,
@@ -262,7 +263,7 @@ def _module(inputs: _Inputs, encoder, model, result) -> store_lib.Module:
     task=config.task.name,
     definition=inputs.task.to_dict(),
     columns=dataclasses.asdict(examples["train"].columns),
-    config=config_lib.to_dict(config),
+    config=settings_lib.to_dict(config),
     encoder_fingerprint=pretrained.of(encoder).fingerprint,
     data={
       name: {

@@ -12,8 +12,6 @@ Adding a task reads no other task and writes to none.
 """
 
 import contextlib
-import dataclasses
-import json
 import os
 import pathlib
 import re
@@ -21,28 +19,12 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-import safetensors
-import safetensors.numpy
-
 from tf_adapters import files
+from tf_adapters import task_module
 from tf_adapters.errors import InputError
+from tf_adapters.task_module import Module
 
-FORMAT = 1
 _STORE_KEYS = ("format", "encoder")
-_MODULE_KEYS = (
-  "format",
-  "package_version",
-  "task",
-  "definition",
-  "columns",
-  "config",
-  "encoder_fingerprint",
-  "data",
-  "metrics",
-  "parameters",
-  "weights_sha256",
-)
 # Signatures and Model Garden's own names that a task must leave alone.
 RESERVED = frozenset(
   {"serving_default", "mixed", "all_tasks", "embed", "__saved_model_init_op"}
@@ -63,35 +45,6 @@ def check_name(name: str) -> None:
       + ", ".join(sorted(RESERVED))
       + "."
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class Module:
-  """All that one task owns.
-
-  Attributes:
-    task: Its name.
-    definition: `Task.to_dict`: type, labels or scale.
-    columns: Which columns of a file it reads: `text`, `text_b`, `label`.
-    config: The whole configuration of its training.
-    encoder_fingerprint: Of the encoder it belongs to.
-    data: Names and SHA-256 checksums of its training and dev files.
-    metrics: Dev scores.
-    parameters: How many it trains.
-    weights: Its variables by name.
-    package_version: That wrote it.
-  """
-
-  task: str
-  definition: dict[str, Any]
-  columns: dict[str, str | None]
-  config: dict[str, Any]
-  encoder_fingerprint: str
-  data: dict[str, Any]
-  metrics: dict[str, float | None]
-  parameters: int
-  weights: dict[str, np.ndarray] = dataclasses.field(repr=False)
-  package_version: str = ""
 
 
 class Store:
@@ -125,15 +78,15 @@ class Store:
         with files.folder_aside(self.path, "encoder") as aside:
           write_copy(aside)
           files.publish(aside, self.path / "encoder")
-      tree = {"format": FORMAT, "encoder": encoder}
-      files.write_file(self.path / "store.json", _to_json(tree))
+      tree = {"format": task_module.FORMAT, "encoder": encoder}
+      files.write_file(self.path / "store.json", task_module.to_json(tree))
 
   def encoder(self) -> dict[str, Any]:
     """`fingerprint`, `source` and `copied` of its encoder."""
     if not self.exists:
       raise InputError(f"there is no store in {str(self.path)!r}.")
     path = self.path / "store.json"
-    return _read_json(path, _STORE_KEYS)["encoder"]
+    return task_module.read_json(path, _STORE_KEYS)["encoder"]
 
   def encoder_path(self) -> str:
     """What to pass to `load_encoder`."""
@@ -185,7 +138,7 @@ class Store:
     folder = self.path / "tasks"
     place = folder / module.task
     with files.folder_aside(folder, module.task) as aside:
-      _write_module(module, aside)
+      task_module.write(module, aside)
       with self._lock():
         self._recover_locked()
         if overwrite and place.exists():
@@ -206,11 +159,7 @@ class Store:
       raise InputError(
         f"the store {str(self.path)!r} has no task {task!r}; it has: {known}."
       )
-    path = self.path / "tasks" / task / "module.json"
-    tree = _read_json(path, _MODULE_KEYS)
-    if tree["task"] != task:
-      raise InputError(f"{path}: is the module of the task {tree['task']!r}.")
-    return tree
+    return task_module.describe(self.path / "tasks" / task)
 
   def load(self, task: str) -> Module:
     """Reads a task module and checks that nothing of it is missing."""
@@ -219,21 +168,7 @@ class Store:
       raise InputError(
         f"the task {task!r} was trained on another encoder than the store's."
       )
-    path = self.path / "tasks" / task / "weights.safetensors"
-    if not path.is_file():
-      raise InputError(f"{path} is missing.")
-    try:
-      weights = safetensors.numpy.load_file(path)
-    except safetensors.SafetensorError as error:
-      raise InputError(f"{path}: is cut short or damaged: {error}.") from None
-    if files.sha256(path) != tree["weights_sha256"]:
-      raise InputError(
-        f"{path}: its SHA-256 is not the one in module.json; the file was "
-        "changed after it was written."
-      )
-    fields = {field.name for field in dataclasses.fields(Module)}
-    known = {key: value for key, value in tree.items() if key in fields}
-    return Module(**known, weights=weights)
+    return task_module.read(self.path / "tasks" / task)
 
   def size(self, task: str) -> int:
     """Bytes of a task module on disk."""
@@ -267,42 +202,3 @@ class Store:
         os.rename(retired, place)
 
 
-def _write_module(module: Module, folder: pathlib.Path) -> None:
-  weights = folder / "weights.safetensors"
-  arrays = {k: np.ascontiguousarray(v) for k, v in module.weights.items()}
-  weights.write_bytes(safetensors.numpy.save(arrays))
-  tree = {
-    field.name: getattr(module, field.name)
-    for field in dataclasses.fields(Module)
-    if field.name != "weights"
-  }
-  tree["format"] = FORMAT
-  tree["weights_sha256"] = files.sha256(weights)
-  (folder / "module.json").write_bytes(_to_json(tree))
-
-
-def _to_json(tree: dict[str, Any]) -> bytes:
-  text = json.dumps(
-    tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
-  )
-  return (text + "\n").encode()
-
-
-def _read_json(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, Any]:
-  try:
-    tree = json.loads(path.read_bytes().decode("utf-8"))
-  except FileNotFoundError:
-    raise InputError(f"{path} is missing.") from None
-  except (UnicodeDecodeError, json.JSONDecodeError) as error:
-    raise InputError(f"{path}: is cut short or damaged: {error}.") from None
-  if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
-    raise InputError(f"{path}: is not a file of this package.")
-  if tree["format"] > FORMAT:
-    raise InputError(
-      f"{path}: has format {tree['format']}; this version of tf_adapters "
-      f"reads up to {FORMAT}."
-    )
-  for key in keys:
-    if key not in tree:
-      raise InputError(f"{path}: lacks `{key}`.")
-  return tree

@@ -28,9 +28,9 @@ import pathlib
 
 import adapters
 import numpy as np
-from safetensors import numpy as safetensors_numpy
 import torch
 import transformers
+from safetensors import numpy as safetensors_numpy
 
 _BOTTLENECK = 6
 _LENGTHS = (10, 7, 4)

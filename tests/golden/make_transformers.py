@@ -22,9 +22,9 @@ import json
 import pathlib
 
 import numpy as np
-from safetensors import numpy as safetensors_numpy
 import torch
 import transformers
+from safetensors import numpy as safetensors_numpy
 
 _SENTENCES = 50
 _LENGTH = 64

@@ -1,0 +1,36 @@
+# Everything starts here; each target sets up what it needs.
+#   make demo    three tasks on sample data, exported and asked
+#   make test    all tests
+#   make lint    ruff
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: demo test lint clean
+
+demo: $(INSTALLED)
+	rm -rf demo
+	$(BIN)/tf-adapters demo --output demo
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+
+$(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not \
+	  (3, 10) <= v <= (3, 12) and f"tf_adapters needs Python 3.10 to 3.12; \
+	  PYTHON={sys.executable} is {v[0]}.{v[1]}.")'
+	@echo "Installing into $(VENV); this takes a few minutes."
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --requirement .ci/requirements.lock
+	$(PIP) --no-deps --require-hashes --requirement .ci/encoder.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) demo

@@ -1,0 +1,155 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Scores equal their formulas, and what is undefined is said to be."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from tf_adapters import metrics
+
+PAIRS = st.lists(
+  st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40
+)
+NUMBERS = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))
+
+
+def confusion(predicted, targets) -> np.ndarray:
+  """Counts by (target, prediction) over the classes that occur."""
+  classes = sorted({*predicted, *targets})
+  matrix = np.zeros((len(classes), len(classes)))
+  for answer, target in zip(predicted, targets, strict=True):
+    matrix[classes.index(target), classes.index(answer)] += 1
+  return matrix
+
+
+def macro_f1(matrix) -> float:
+  hits = np.diag(matrix)
+  # Every class occurs on one side at least, so no denominator is 0.
+  return float(np.mean(2 * hits / (matrix.sum(0) + matrix.sum(1))))
+
+
+def matthews(matrix) -> float:
+  """Gorodkin's R_K (2004), equation 8, as covariances of indicators."""
+  total, hits = matrix.sum(), np.trace(matrix)
+  answers, targets = matrix.sum(0), matrix.sum(1)
+  spread = (total**2 - answers @ answers) * (total**2 - targets @ targets)
+  if spread == 0:
+    return 0.0
+  return (hits * total - answers @ targets) / math.sqrt(spread)
+
+
+def pearson(first, second) -> float:
+  first, second = first - first.mean(), second - second.mean()
+  return float(first @ second / math.sqrt((first @ first) * (second @ second)))
+
+
+def ranks(values) -> np.ndarray:
+  """Ranks from 1; equal values share the mean of theirs."""
+  less = (values[:, None] > values[None]).sum(1)
+  equal = (values[:, None] == values[None]).sum(1)
+  return less + (equal + 1) / 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(PAIRS)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_classification_scores_equal_the_formulas(pairs):
+  predicted, targets = np.array(pairs).T
+  scores = metrics.classification(predicted, targets)
+  matrix = confusion(predicted.tolist(), targets.tolist())
+  assert scores == {
+    "accuracy": pytest.approx(np.mean(predicted == targets)),
+    "f1_macro": pytest.approx(macro_f1(matrix)),
+    "matthews": pytest.approx(matthews(matrix), abs=1e-9),
+  }
+  assert all(type(value) is float for value in scores.values())
+
+
+def test_binary_scores_of_an_example_worked_by_hand():
+  # TP 3, TN 2, FP 1, FN 2.
+  targets = np.array([1, 1, 1, 1, 1, 0, 0, 0])
+  predicted = np.array([1, 1, 1, 0, 0, 0, 0, 1])
+  scores = metrics.classification(predicted, targets)
+  assert scores["accuracy"] == pytest.approx(5 / 8)
+  assert scores["f1_macro"] == pytest.approx((2 / 3 + 4 / 7) / 2)
+  expected = (3 * 2 - 1 * 2) / math.sqrt(4 * 5 * 3 * 4)
+  assert scores["matthews"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("predicted", "targets"), [
+  ([1, 1, 1], [0, 1, 2]), ([0, 1, 2], [1, 1, 1]), ([0, 0], [1, 1]),
+])
+def test_matthews_is_zero_where_a_side_is_constant(predicted, targets):
+  scores = metrics.classification(np.array(predicted), np.array(targets))
+  assert scores["matthews"] == 0.0
+
+
+@pytest.mark.parametrize(("answers", "accuracy"), [
+  ([3], 1.0), ([0], 0.0), ([3, 3], 1.0),
+])
+def test_few_examples_of_one_class_are_scored_without_a_warning(
+  answers, accuracy
+):
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    scores = metrics.classification(
+      np.array(answers), np.array([3] * len(answers))
+    )
+  assert scores == {
+    "accuracy": accuracy, "f1_macro": accuracy, "matthews": 0.0
+  }
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=40))
+def test_regression_scores_equal_the_formulas(pairs):
+  predicted, targets = np.array(pairs).T
+  scores = metrics.regression(predicted, targets)
+  squares = np.mean((predicted - targets) ** 2)
+  assert scores["mse"] == pytest.approx(squares, rel=1e-9)
+  if np.ptp(predicted) == 0 or np.ptp(targets) == 0:
+    assert scores["pearson"] is None and scores["spearman"] is None
+  else:
+    assert scores["pearson"] == pytest.approx(
+      pearson(predicted, targets), abs=1e-6
+    )
+    assert scores["spearman"] == pytest.approx(
+      pearson(ranks(predicted), ranks(targets)), abs=1e-9
+    )
+
+
+@pytest.mark.parametrize(("predicted", "targets"), [
+  ([2.0, 2.0, 2.0], [1.0, 2.0, 3.0]),
+  ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]),
+  ([2.0, 2.0], [2.0, 2.0]),
+  ([1.0], [3.0]),
+  ([1.0], [1.0]),
+])
+def test_a_correlation_with_a_constant_is_none_without_a_warning(
+  predicted, targets
+):
+  with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    scores = metrics.regression(np.array(predicted), np.array(targets))
+  assert scores["pearson"] is None and scores["spearman"] is None
+  gaps = [a - b for a, b in zip(predicted, targets, strict=True)]
+  assert scores["mse"] == sum(gap**2 for gap in gaps) / len(gaps)
+
+
+def test_a_prediction_that_is_no_number_leaves_correlations_undefined():
+  scores = metrics.regression(
+    np.array([math.nan, 1.0, 2.0]), np.array([1.0, 2.0, 3.0])
+  )
+  assert scores["pearson"] is None and scores["spearman"] is None
+  assert math.isnan(scores["mse"])
+
+
+def test_float32_predictions_lose_nothing_more_in_the_squared_error():
+  predicted = np.array([4096.5, 4097.0], np.float32)
+  scores = metrics.regression(predicted, np.array([4096.0, 4097.25]))
+  assert scores["mse"] == (0.5**2 + 0.25**2) / 2

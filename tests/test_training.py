@@ -1,0 +1,264 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""The step does what the protocol says; a run repeats, resumes and scales."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf_adapters
+from tests import tiny
+from tf_adapters import optimizer as optimizer_lib
+from tf_adapters import tuning
+from tf_adapters.config import TrainConfig
+from tf_adapters.reporting import Silent
+
+
+@pytest.fixture(scope="module")
+def task_files(tmp_path_factory):
+  return tiny.write_task(tmp_path_factory.mktemp("task"))
+
+
+def settings(encoder_folder, files, store, **changes):
+  return {
+    "task.name": "mood",
+    "data.train": files[0],
+    "data.eval": files[1],
+    "data.max_length": 32,
+    "encoder": str(encoder_folder),
+    "store": str(store),
+    "adapter.size": 4,
+    "train.batch_size": 8,
+    "train.epochs": 2,
+    "train.learning_rate": 0.01,
+    **changes,
+  }
+
+
+def expected_rate(step, peak, steps, warmup):
+  warm = max(1.0, warmup * steps)
+  return peak * min((step + 1) / warm, (steps - step) / (steps - warm))
+
+
+@pytest.mark.parametrize("steps,warmup", [(10, 0.1), (100, 0.1), (40, 0.5)])
+def test_learning_rate_warms_up_and_falls_to_zero(steps, warmup):
+  schedule = optimizer_lib.WarmupLinear(0.003, steps, warmup)
+  rates = [float(schedule(tf.constant(t))) for t in range(steps + 1)]
+  wanted = [expected_rate(t, 0.003, steps, warmup) for t in range(steps)]
+  np.testing.assert_allclose(rates[:-1], wanted, rtol=1e-5)
+  assert rates[-1] == 0.0
+  assert max(rates) <= 0.003 * (1 + 1e-6)
+
+
+def adamw(values, gradients, decays, config, steps):
+  """AdamW with global clipping, decoupled decay and the schedule, in NumPy."""
+  first = [np.zeros_like(v) for v in values]
+  second = [np.zeros_like(v) for v in values]
+  for step, gradient in enumerate(gradients):
+    norm = np.sqrt(sum((g**2).sum() for g in gradient))
+    gradient = [g * min(1.0, config.clip_norm / norm) for g in gradient]
+    rate = expected_rate(step, config.learning_rate, steps, config.warmup)
+    for i, g in enumerate(gradient):
+      if decays[i]:
+        values[i] = values[i] - rate * config.weight_decay * values[i]
+      first[i] = 0.9 * first[i] + 0.1 * g
+      second[i] = 0.999 * second[i] + 0.001 * g**2
+      t = step + 1
+      scale = np.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+      values[i] = values[i] - rate * scale * first[i] / (
+        np.sqrt(second[i]) + 1e-6
+      )
+  return values
+
+
+def test_optimiser_is_adamw_that_decays_kernels_alone():
+  random = np.random.default_rng(0)
+  config = TrainConfig(learning_rate=0.1, weight_decay=0.5)
+  start = [random.normal(size=shape) for shape in ((3, 2), (2,), (4,))]
+  decays = [True, False, False]
+  gradients = [[random.normal(size=v.shape) for v in start] for _ in range(5)]
+  variables = [tf.Variable(v, dtype=tf.float32) for v in start]
+  items = [
+    tuning.TaskVariable(str(i), "adapter", decay, variable)
+    for i, (decay, variable) in enumerate(zip(decays, variables, strict=True))
+  ]
+  optimizer = optimizer_lib.make_optimizer(items, config, steps=20)
+  for gradient in gradients:
+    tensors = [tf.constant(g, tf.float32) for g in gradient]
+    optimizer.apply_gradients(zip(tensors, variables, strict=True))
+  wanted = adamw(list(start), gradients, decays, config, 20)
+  for variable, value in zip(variables, wanted, strict=True):
+    np.testing.assert_allclose(variable.numpy(), value, rtol=2e-4, atol=1e-5)
+
+
+def test_training_learns_and_keeps_the_best_epoch(
+  encoder_folder, task_files, tmp_path
+):
+  store = tmp_path / "store"
+  result = tf_adapters.train(
+    settings(encoder_folder, task_files, store, **{"train.epochs": 40}),
+    reporter=Silent(),
+  )
+  assert result.metrics["accuracy"] >= 0.85
+  again = tf_adapters.evaluate(str(store), "mood", task_files[1])
+  for name, value in again.items():
+    assert value == pytest.approx(result.metrics[name], abs=1e-6)
+  scores = dev_curve(store / "runs/mood/curves/dev", "accuracy")
+  assert len(scores) == 40
+  assert result.metrics["accuracy"] == pytest.approx(max(scores))
+  assert scores.index(max(scores)) == result.epoch - 1
+
+
+def dev_curve(folder, tag):
+  values = []
+  for path in sorted(folder.iterdir()):
+    for record in tf.data.TFRecordDataset(str(path)):
+      event = tf.compat.v1.Event.FromString(record.numpy())
+      for value in event.summary.value:
+        if value.tag == tag:
+          values.append(float(tf.make_ndarray(value.tensor)))
+  return values
+
+
+def test_same_seed_same_module_other_seed_another(
+  encoder_folder, task_files, tmp_path
+):
+  modules = []
+  for number, seed in enumerate((3, 3, 4)):
+    store = tmp_path / str(number)
+    tf_adapters.train(
+      settings(encoder_folder, task_files, store, **{"train.seed": seed}),
+      reporter=Silent(),
+    )
+    modules.append((store / "tasks/mood/weights.safetensors").read_bytes())
+  assert modules[0] == modules[1]
+  assert modules[0] != modules[2]
+
+
+def start_training(arguments, **environment):
+  return subprocess.Popen(
+    [sys.executable, "-m", "tf_adapters", "train", *arguments, "--json"],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    env={**os.environ, **environment},
+  )
+
+
+def as_arguments(tree):
+  return [f"{key}={value}" for key, value in tree.items()]
+
+
+def test_killed_run_continues_to_the_same_module(
+  encoder_folder, task_files, tmp_path
+):
+  changes = {"train.epochs": 30, "train.checkpoint_steps": 4}
+  calm, killed = tmp_path / "calm", tmp_path / "killed"
+  arguments = as_arguments(
+    settings(encoder_folder, task_files, "STORE", **changes)
+  )
+
+  def run(store):
+    named = [a.replace("store=STORE", f"store={store}") for a in arguments]
+    return start_training(named)
+
+  done = run(calm)
+  output, _ = done.communicate(timeout=300)
+  assert done.returncode == 0
+  checkpoints = killed / "runs/mood/checkpoints"
+  victim = run(killed)
+  deadline = time.time() + 120
+  while not list(checkpoints.glob("ckpt-*.index")):
+    assert time.time() < deadline and victim.poll() is None
+    time.sleep(0.005)
+  victim.send_signal(signal.SIGKILL)
+  victim.communicate()
+  assert not (killed / "tasks/mood").exists()
+  survivor = run(killed)
+  second, errors = survivor.communicate(timeout=300)
+  assert survivor.returncode == 0
+  assert b"resumed at step" in errors
+  name = "tasks/mood/weights.safetensors"
+  assert (killed / name).read_bytes() == (calm / name).read_bytes()
+  ours, theirs = json.loads(second), json.loads(output)
+  assert ours["metrics"] == theirs["metrics"]
+  assert not checkpoints.exists()
+
+
+def test_checkpoints_hold_nothing_frozen(encoder_folder, task_files, tmp_path):
+  store = tmp_path / "store"
+  seen = {}
+
+  class Spy(Silent):
+    def evaluation(self, epoch, scores, best):
+      found = tf.train.latest_checkpoint(store / "runs/mood/checkpoints")
+      if found:
+        seen.update(dict(tf.train.list_variables(found)))
+
+  result = tf_adapters.train(
+    settings(encoder_folder, task_files, store), reporter=Spy()
+  )
+  numbers = sum(int(np.prod(shape)) for shape in seen.values())
+  # The variables, the best epoch's and Adam's two moments; some counters.
+  assert 4 * result.trainable_parameters <= numbers
+  assert numbers < 4 * result.trainable_parameters + 20
+
+
+def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):
+  changes = {"train.learning_rate": 1e30, "train.epochs": 4}
+  with pytest.raises(tf_adapters.InputError, match="train.learning_rate"):
+    tf_adapters.train(
+      settings(encoder_folder, task_files, tmp_path / "s", **changes),
+      reporter=Silent(),
+    )
+  assert tf_adapters.Store(tmp_path / "s").tasks() == []
+
+
+_LOSSES = """
+import json, sys
+import tf_adapters
+from tf_adapters.reporting import Silent
+
+class Losses(Silent):
+  def __init__(self):
+    super().__init__()
+    self.seen = []
+  def step(self, loss, rate):
+    self.seen.append(loss)
+
+losses = Losses()
+result = tf_adapters.train(json.loads(sys.argv[1]), reporter=losses)
+print(json.dumps({"losses": losses.seen, "metrics": result.metrics}))
+"""
+
+
+def test_two_replicas_give_the_losses_of_one(
+  encoder_folder, task_files, tmp_path
+):
+  """Dropout is on: its bits are addressed by row of the global batch."""
+  results = []
+  for number, strategy in enumerate(("one_device", "mirrored")):
+    tree = settings(
+      encoder_folder,
+      task_files,
+      tmp_path / str(number),
+      **{"train.strategy": strategy, "train.replicas": 2 * number},
+    )
+    done = subprocess.run(
+      [sys.executable, "-c", _LOSSES, json.dumps(tree)],
+      stdout=subprocess.PIPE,
+      check=True,
+      timeout=300,
+      env={**os.environ, "PYTHONPATH": str(pathlib.Path.cwd())},
+    )
+    results.append(json.loads(done.stdout.splitlines()[-1]))
+  one, two = results
+  assert len(one["losses"]) == 12
+  np.testing.assert_allclose(one["losses"], two["losses"], atol=1e-4)
+  assert one["metrics"]["accuracy"] == two["metrics"]["accuracy"]

@@ -1,0 +1,187 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Reads a `Config`: dotted `key=value` over YAML over defaults, strictly."""
+
+import dataclasses
+import pathlib
+import types
+import typing
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from tf_adapters import config as config_lib
+from tf_adapters.config import Config
+from tf_adapters.errors import InputError
+
+
+def load(
+  path: str | None = None, overrides: Sequence[str] = ()
+) -> Config:
+  """Reads a configuration: `overrides` over the YAML at `path` over defaults.
+
+  Args:
+    path: A YAML file of nested keys, or None.
+    overrides: `key=value` with dotted keys, as `train.epochs=3`.
+
+  Raises:
+    InputError: for an unknown key or a value that is not allowed, by name.
+  """
+  tree = _read_yaml(path) if path else {}
+  for item in overrides:
+    _override(tree, item)
+  return from_dict(tree)
+
+
+def from_dict(tree: Mapping[str, Any]) -> Config:
+  """Makes a validated `Config` of nested (or dotted) keys."""
+  nested: dict[str, Any] = {}
+  for key, value in tree.items():
+    _place(nested, str(key).split("."), value)
+  config = _parse(Config, nested, "")
+  config_lib.validate(config)
+  return config
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+  """The nested dictionary that `from_dict` reads."""
+  return dataclasses.asdict(config)
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+  try:
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    tree = yaml.safe_load(text)
+  except FileNotFoundError:
+    raise InputError(f"{path}: no such configuration file.") from None
+  except UnicodeDecodeError as error:
+    raise InputError(f"{path}: is not UTF-8: {error}.") from error
+  except yaml.YAMLError as error:
+    reason = " ".join(str(error).split())
+    raise InputError(f"{path}: is not valid YAML: {reason}.") from error
+  if tree is None:
+    return {}
+  if not isinstance(tree, dict):
+    raise InputError(
+      f"{path}: must hold `key: value` pairs; got a {type(tree).__name__}."
+    )
+  return tree
+
+
+def _override(tree: dict[str, Any], item: str) -> None:
+  key, separator, value = item.partition("=")
+  if not separator or not key:
+    raise InputError(
+      f"{item!r} is not a setting; write it as `key=value`, for instance "
+      "`train.epochs=3`."
+    )
+  _place(tree, key.split("."), value)
+
+
+def _place(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
+  for part in path[:-1]:
+    tree = tree.setdefault(part, {})
+    if not isinstance(tree, dict):
+      raise InputError(f"`{part}` is a value, so it cannot hold `{path[-1]}`.")
+  if isinstance(value, Mapping) and isinstance(tree.get(path[-1]), dict):
+    tree[path[-1]].update(value)
+  else:
+    tree[path[-1]] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _parse(cls: type, tree: Any, prefix: str) -> Any:
+  if not isinstance(tree, Mapping):
+    raise InputError(
+      f"`{prefix.rstrip('.')}` holds settings; got {tree!r}. Write "
+      f"`{prefix}key=value`."
+    )
+  hints = typing.get_type_hints(cls)
+  unknown = [key for key in tree if key not in hints]
+  if unknown:
+    raise InputError(
+      f"unknown key `{prefix}{unknown[0]}`; allowed are "
+      + ", ".join(f"`{prefix}{key}`" for key in hints)
+      + "."
+    )
+  values = {}
+  for key, value in tree.items():
+    if dataclasses.is_dataclass(hints[key]):
+      values[key] = _parse(hints[key], value, f"{prefix}{key}.")
+    else:
+      values[key] = _convert(hints[key], value, f"{prefix}{key}")
+  return cls(**values)
+
+
+def _convert(hint: Any, value: Any, key: str) -> Any:
+  """Converts a YAML value or a command-line string to the field's type."""
+  options = typing.get_args(hint) if _is_union(hint) else (hint,)
+  if type(None) in options and (value is None or value in ("null", "none")):
+    return None
+  target = next(option for option in options if option is not type(None))
+  if typing.get_origin(target) is tuple:
+    return _convert_indices(value, key)
+  try:
+    return _CONVERTERS[target](value)
+  except (TypeError, ValueError):
+    raise InputError(
+      f"`{key}` takes {_KINDS[target]}; got {value!r}."
+    ) from None
+
+
+def _is_union(hint: Any) -> bool:
+  return isinstance(hint, types.UnionType)
+
+
+def _convert_indices(value: Any, key: str) -> tuple[int, ...]:
+  items = value.split(",") if isinstance(value, str) else value
+  try:
+    if isinstance(items, int) and not isinstance(items, bool):
+      return (items,)
+    return tuple(_to_int(item) for item in items)
+  except (TypeError, ValueError):
+    raise InputError(
+      f"`{key}` takes block numbers, as `0,1,2`; got {value!r}."
+    ) from None
+
+
+def _to_int(value: Any) -> int:
+  if isinstance(value, bool) or isinstance(value, float):
+    raise TypeError
+  return int(value)
+
+
+def _to_float(value: Any) -> float:
+  if isinstance(value, bool):
+    raise TypeError
+  return float(value)
+
+
+def _to_bool(value: Any) -> bool:
+  if isinstance(value, bool):
+    return value
+  return {"true": True, "false": False}[str(value).lower()]
+
+
+def _to_str(value: Any) -> str:
+  if isinstance(value, bool | dict | list):
+    raise TypeError
+  return "" if value is None else str(value)
+
+
+def _bool_or_raise(value: Any) -> bool:
+  try:
+    return _to_bool(value)
+  except KeyError:
+    raise ValueError from None
+
+
+_CONVERTERS = types.MappingProxyType(
+  {int: _to_int, float: _to_float, bool: _bool_or_raise, str: _to_str}
+)
+_KINDS = types.MappingProxyType({
+  int: "a whole number",
+  float: "a number",
+  bool: "`true` or `false`",
+  str: "text",
+})

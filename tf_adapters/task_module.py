@@ -1,0 +1,131 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""One task on disk: `module.json` and `weights.safetensors` in a folder."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from tf_adapters import files
+from tf_adapters.errors import InputError
+
+FORMAT = 1
+_KEYS = (
+  "format",
+  "package_version",
+  "task",
+  "definition",
+  "columns",
+  "config",
+  "encoder_fingerprint",
+  "data",
+  "metrics",
+  "parameters",
+  "weights_sha256",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Module:
+  """All that one task owns.
+
+  Attributes:
+    task: Its name.
+    definition: `Task.to_dict`: type, labels or scale.
+    columns: Which columns of a file it reads: `text`, `text_b`, `label`.
+    config: The whole configuration of its training.
+    encoder_fingerprint: Of the encoder it belongs to.
+    data: Names and SHA-256 checksums of its training and dev files.
+    metrics: Dev scores.
+    parameters: How many it trains.
+    weights: Its variables by name.
+    package_version: That wrote it.
+  """
+
+  task: str
+  definition: dict[str, Any]
+  columns: dict[str, str | None]
+  config: dict[str, Any]
+  encoder_fingerprint: str
+  data: dict[str, Any]
+  metrics: dict[str, float | None]
+  parameters: int
+  weights: dict[str, np.ndarray] = dataclasses.field(repr=False)
+  package_version: str = ""
+
+
+def describe(folder: pathlib.Path) -> dict[str, Any]:
+  """The content of `module.json`, checked to be of this folder's task."""
+  path = folder / "module.json"
+  tree = read_json(path, _KEYS)
+  if tree["task"] != folder.name:
+    raise InputError(f"{path}: is the module of the task {tree['task']!r}.")
+  return tree
+
+
+def read(folder: pathlib.Path) -> Module:
+  """Reads a module and checks that its weights are as they were written."""
+  tree = describe(folder)
+  path = folder / "weights.safetensors"
+  if not path.is_file():
+    raise InputError(f"{path} is missing.")
+  try:
+    weights = safetensors.numpy.load_file(path)
+  except safetensors.SafetensorError as error:
+    raise InputError(f"{path}: is cut short or damaged: {error}.") from None
+  if files.sha256(path) != tree["weights_sha256"]:
+    raise InputError(
+      f"{path}: its SHA-256 is not the one in module.json; the file was "
+      "changed after it was written."
+    )
+  fields = {field.name for field in dataclasses.fields(Module)}
+  known = {key: value for key, value in tree.items() if key in fields}
+  return Module(**known, weights=weights)
+
+
+def write(module: Module, folder: pathlib.Path) -> None:
+  """Fills the empty `folder`."""
+  weights = folder / "weights.safetensors"
+  arrays = {k: np.ascontiguousarray(v) for k, v in module.weights.items()}
+  weights.write_bytes(safetensors.numpy.save(arrays))
+  tree = {
+    field.name: getattr(module, field.name)
+    for field in dataclasses.fields(Module)
+    if field.name != "weights"
+  }
+  tree["format"] = FORMAT
+  tree["weights_sha256"] = files.sha256(weights)
+  (folder / "module.json").write_bytes(to_json(tree))
+
+
+def to_json(tree: dict[str, Any]) -> bytes:
+  """Sorted, readable JSON in UTF-8."""
+  text = json.dumps(
+    tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
+  )
+  return (text + "\n").encode()
+
+
+def read_json(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, Any]:
+  """Reads a JSON object with a known format number and these keys."""
+  try:
+    tree = json.loads(path.read_bytes().decode("utf-8"))
+  except FileNotFoundError:
+    raise InputError(f"{path} is missing.") from None
+  except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    raise InputError(f"{path}: is cut short or damaged: {error}.") from None
+  if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
+    raise InputError(f"{path}: is not a file of this package.")
+  if tree["format"] > FORMAT:
+    raise InputError(
+      f"{path}: has format {tree['format']}; this version of tf_adapters "
+      f"reads up to {FORMAT}."
+    )
+  for key in keys:
+    if key not in tree:
+      raise InputError(f"{path}: lacks `{key}`.")
+  return tree
