@@ -17,7 +17,7 @@ SIZES = dict(
   vocab_size=50, hidden_size=WIDTH, num_layers=BLOCKS, num_attention_heads=2
 )
 METHODS = ("houlsby", "pfeiffer", "parallel")
-OUTPUTS = ("sequence_output", "pooled_output")
+CLOSE = dict(rtol=1e-5, atol=1e-5)
 
 
 def new_v2(**options):
@@ -34,12 +34,18 @@ def new_v1():
   )
 
 
+@pytest.fixture(scope="module")
+def shared():
+  """One encoder for the tests that never touch it."""
+  return new_v2()
+
+
 def randomise(encoder):
   """Gives every weight a value that shows: no zero bias, no unit gamma."""
   encoder(encoder.inputs)
   random = np.random.default_rng(0)
   encoder.set_weights([
-    value + random.normal(0, 0.1, value.shape)
+    np.round(value) + random.normal(0, 0.2, value.shape)  # round: 0, gamma 1
     for value in encoder.get_weights()
   ])
   return encoder
@@ -91,7 +97,8 @@ def train(model, steps=3, training=True):
       logits = model(batch(8, seed=step), training=training)
       loss = tf.reduce_mean((logits - [1.0, 2.0, 3.0]) ** 2)
     gradients = tape.gradient(loss, model.trainable_variables)
-    optimizer.apply_gradients(zip(gradients, model.trainable_variables))
+    pairs = zip(gradients, model.trainable_variables, strict=True)
+    optimizer.apply_gradients(pairs)
   return gradients
 
 
@@ -109,49 +116,51 @@ def test_vanishing_adapters_compute_what_model_garden_computes(make, method):
   x = batch()
   ours, theirs = model(x), encoder(x)
   real = x["input_mask"] > 0
-  close = dict(rtol=1e-5, atol=1e-5)
   np.testing.assert_allclose(
-    ours["pooled_output"], theirs["pooled_output"], **close
+    ours["pooled_output"], theirs["pooled_output"], **CLOSE
   )
-  np.testing.assert_allclose(
-    ours["sequence_output"][real], theirs["sequence_output"][real], **close
-  )
-  assert len(ours["encoder_outputs"]) == BLOCKS
-  pairs = zip(ours["encoder_outputs"], theirs["encoder_outputs"], strict=True)
-  for our, their in pairs:
-    np.testing.assert_allclose(our[real], their[real], **close)
+  for our, their in zip(
+    [ours["sequence_output"], *ours["encoder_outputs"]],
+    [theirs["sequence_output"], *theirs["encoder_outputs"]],
+    strict=True,
+  ):
+    np.testing.assert_allclose(our[real], their[real], **CLOSE)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_one_position_and_padding_change_nothing(method):
-  model = tf_adapters.build(new_v2(), SIZE, method=method, init_stddev=0.5)
+def test_one_position_and_padding_change_nothing(shared, method):
+  model = tf_adapters.build(shared, SIZE, method=method, init_stddev=0.5)
   x = batch()
   whole = model(x)
   cut = model(x, output_range=1)
   assert cut["sequence_output"].shape == (3, 1, WIDTH)
   padded = model({key: np.pad(x[key], [(0, 0), (0, 11)]) for key in x})
   real = x["input_mask"] > 0
-  close = dict(rtol=1e-5, atol=1e-5)
   np.testing.assert_allclose(
-    cut["sequence_output"][:, 0], whole["sequence_output"][:, 0], **close
+    cut["sequence_output"][:, 0], whole["sequence_output"][:, 0], **CLOSE
   )
   np.testing.assert_allclose(
-    padded["sequence_output"][:, :9][real],
-    whole["sequence_output"][real],
-    **close,
+    padded["sequence_output"][:, :9][real], whole["sequence_output"][real],
+    **CLOSE,
   )
   for other in (cut, padded):
     np.testing.assert_allclose(
-      other["pooled_output"], whole["pooled_output"], **close
+      other["pooled_output"], whole["pooled_output"], **CLOSE
     )
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("norms", [None, True, False])
-@pytest.mark.parametrize("pooler", [True, False])
-@pytest.mark.parametrize("layers", [None, [0], [1], (1, 0)])
-def test_exactly_the_declared_variables_train(method, norms, pooler, layers):
-  encoder = new_v2()
+@pytest.mark.parametrize(
+  ("norms", "pooler", "layers"),
+  [
+    (None, False, None), (None, True, [0]), (True, False, [1]),
+    (False, False, (1, 0)), (True, True, None),
+  ],
+)
+def test_exactly_the_declared_variables_train(
+  shared, method, norms, pooler, layers
+):
+  encoder = shared
   model = build(
     encoder, method, train_layer_norm=norms, train_pooler=pooler, layers=layers
   )
@@ -167,8 +176,9 @@ def test_exactly_the_declared_variables_train(method, norms, pooler, layers):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("flag", [True, False])
-@pytest.mark.parametrize("train_it", [train, fit])
+@pytest.mark.parametrize(
+  ("train_it", "flag"), [(train, True), (fit, False)]
+)
 def test_training_changes_all_that_trains_and_no_bit_else(
   method, flag, train_it
 ):
@@ -188,8 +198,8 @@ def test_training_changes_all_that_trains_and_no_bit_else(
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_gradients_reach_every_trainable_variable(method):
-  model = build(new_v1(), method, init_stddev=0.1)
+def test_gradients_reach_every_trainable_variable(shared, method):
+  model = build(shared, method, init_stddev=0.1)
   for gradient in train(model, steps=1, training=False):
     assert np.any(gradient)
 
@@ -204,11 +214,9 @@ def test_freezing_a_model_leaves_its_encoder_to_its_owner():
   assert all(layer.trainable for layer in encoder.transformer_layers)
 
 
-def test_seed_decides_the_adapters_and_no_two_are_alike():
-  encoder = new_v2()
-
+def test_seed_decides_the_adapters_and_no_two_are_alike(shared):
   def kernels(seed):
-    model = tf_adapters.build(encoder, SIZE, seed=seed)
+    model = tf_adapters.build(shared, SIZE, seed=seed)
     pairs = [
       (adapter.down_kernel.numpy(), adapter.up_kernel.numpy())
       for block in model.adapter_blocks
@@ -220,3 +228,175 @@ def test_seed_decides_the_adapters_and_no_two_are_alike():
   for first, second in [(1, 2), (None, None)]:
     assert not np.array_equal(kernels(first), kernels(second))
   assert len(np.unique(kernels(1))) == 2 * BLOCKS * 2 * WIDTH * SIZE
+
+
+@pytest.mark.parametrize(
+  ("method", "count"),
+  # 24 and 12 adapters of 2*768*64 + 768 + 64; 25 LayerNorms of 2*768.
+  [("houlsby", 2_379_264 + 38_400), ("pfeiffer", 1_189_632)],
+)
+def test_bert_base_has_the_papers_number_of_parameters(method, count):
+  encoder = networks.BertEncoderV2(
+    vocab_size=100, max_sequence_length=8, initializer="zeros"
+  )
+  model = tf_adapters.build(encoder, 64, method=method)
+  assert sum(item.shape.num_elements() for item in model.weights) == (
+    encoder.count_params() + count
+  )
+  assert sum(np.prod(item.shape) for item in model.trainable_weights) == count
+
+
+def test_summary_and_parameter_table_count_alike(shared):
+  model = build(shared, "houlsby")
+  lines = []
+  model.summary(print_fn=lines.append)
+  roles = {
+    "adapter": 4 * (2 * WIDTH * SIZE + WIDTH + SIZE),
+    "layer_norm": 5 * 2 * WIDTH,
+    "pooler": WIDTH * WIDTH + WIDTH,
+    "head": WIDTH * UNITS + UNITS,
+  }
+  frozen = sum(variable.shape.num_elements() for variable in shared.variables)
+  trained = [line for line in lines if line.startswith("Trainable params")]
+  assert trained[0].split()[2] == str(sum(roles.values()))
+  other = [line for line in lines if line.startswith("Non-trainable params")]
+  assert other[0].split()[2] == str(frozen)
+  table = tf_adapters.parameter_table(model)
+  assert {row.role: row.count for row in table if row.trained} == roles
+  assert [row.count for row in table if not row.trained] == [frozen]
+  for row in table:
+    assert row.share == pytest.approx(row.count / frozen)
+  named = tf_adapters.task_variables(model)
+  assert len({item.name for item in named}) == len(named)
+  for item in named:
+    assert item.decays == (item.variable.shape.rank == 2)
+
+
+def pooled_dense():
+  inputs = {
+    "sequence_output": tf_keras.Input([None, WIDTH]),
+    "pooled_output": tf_keras.Input([WIDTH]),
+  }
+  dense = tf_keras.layers.Dense(UNITS)
+  return tf_keras.Model(inputs, dense(inputs["pooled_output"]))
+
+
+def test_parameter_table_counts_a_head_of_the_callers_own(shared):
+  model = tf_adapters.build(shared, SIZE, head=pooled_dense())
+  assert model(batch()).shape == (3, UNITS)
+  rows = {row.role: row.count for row in tf_adapters.parameter_table(model)}
+  assert rows["head"] == WIDTH * UNITS + UNITS
+
+
+def test_model_gardens_classifier_takes_an_adapted_encoder():
+  encoder = new_v2()
+  frozen = values_of(encoder)
+  ours = tf_adapters.build(encoder, SIZE, init_stddev=1e-8)
+  classifiers = [
+    models.BertClassifier(network, num_classes=UNITS)
+    for network in (ours, encoder)
+  ]
+  head = [weight.numpy() for weight in classifiers[0].classifier.weights]
+  classifiers[1].classifier.set_weights(head)
+  np.testing.assert_allclose(
+    *[classifier(batch()) for classifier in classifiers], **CLOSE
+  )
+  assert shapes_of(classifiers[0].trainable_variables) == expected_shapes(
+    "houlsby"
+  )
+  fit(classifiers[0])
+  for old, new in zip(frozen, values_of(encoder), strict=True):
+    np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
+@pytest.mark.parametrize("method", METHODS)
+def test_encoder_of_half_precision_computes_in_it(shared, method, policy):
+  """Whatever the policy is by the time adapters are put in."""
+  try:
+    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    encoder = new_v2()
+    tf_keras.mixed_precision.set_global_policy(policy)
+    model = tf_adapters.build(encoder, SIZE, method=method, seed=0)
+  finally:
+    tf_keras.mixed_precision.set_global_policy("float32")
+  expected = tf_adapters.build(shared, SIZE, method=method, seed=0)(batch())
+  result, own = model(batch()), encoder(batch())
+  for name in ("sequence_output", "pooled_output"):
+    error = np.abs(tf.cast(result[name], tf.float32) - expected[name])
+    assert error.mean() < 2e-2  # NaN fails too
+    assert error.max() < 0.2
+  assert result["pooled_output"].dtype == own["pooled_output"].dtype
+  assert own["pooled_output"].dtype == tf.bfloat16
+  assert {item.dtype for item in model.trainable_variables} == {tf.float32}
+
+
+def test_dropout_is_the_encoders_and_repeats_by_its_noise(shared):
+  model = tf_adapters.build(shared, SIZE)
+  tested, first, second = (
+    model(batch(), training=flag)["pooled_output"].numpy()
+    for flag in (False, True, True)
+  )
+  assert not np.allclose(tested, first)
+  assert not np.allclose(first, second)
+  still = tf_adapters.build(
+    new_v2(output_dropout=0.0, attention_dropout=0.0), SIZE
+  )
+  np.testing.assert_array_equal(
+    still(batch(), training=True)["pooled_output"],
+    still(batch())["pooled_output"],
+  )
+
+
+@pytest.mark.parametrize(
+  ("make", "reason"),
+  [
+    (lambda: new_v2(norm_first=True), "`norm_first=True`"),
+    (lambda: new_v2(embedding_width=8), "`embedding_width`.*16; got 8"),
+    (lambda: new_v2(return_attention_scores=True), "attention scores"),
+    (lambda: new_v2(output_range=1), "`output_range=1`"),
+    (
+      lambda: networks.BertEncoder(**SIZES, dict_outputs=False),
+      "`dict_outputs=True`",
+    ),
+    (lambda: networks.AlbertEncoder(**SIZES), "AlbertEncoder"),
+    (lambda: keras.layers.Dense(3), "got keras.*Dense"),
+    (lambda: None, "got builtins.NoneType"),
+  ],
+)
+def test_unsupported_encoder_is_refused_with_the_reason(make, reason):
+  with pytest.raises(tf_adapters.InputError, match=reason):
+    tf_adapters.build(make())
+
+
+@pytest.mark.parametrize(
+  ("options", "reason"),
+  [
+    (dict(bottleneck=3), "no option `bottleneck`"),
+    (dict(method="lora"), "`method` must .*'lora'"),
+    (dict(size=0), "`size` must .*got 0"),
+    (dict(size=2.5), "`size`.*2.5"),
+    (dict(size="8"), "`size`.*'8'"),
+    (dict(activation="elu"), "`activation` must .*'elu'"),
+    (dict(init_stddev=0), "`init_stddev` must .*got 0"),
+    (dict(dropout=1), "`dropout` must .*got 1"),
+    (dict(layers=[0, 2]), "`layers` must .*0 to 1; got 2"),
+    (dict(layers=[-1]), "`layers` must .*got -1"),
+    (dict(layers=[]), "`layers` must .*none"),
+    (dict(layers=[0.5]), "`layers`.*0.5"),
+    (dict(layers="01"), "`layers`.*'01'"),
+    (dict(layers=1), "`layers`.*1"),
+  ],
+  ids=str,
+)
+def test_wrong_option_is_named_with_its_value(shared, options, reason):
+  with pytest.raises(tf_adapters.InputError, match=reason):
+    tf_adapters.build(shared, **options)
+
+
+def test_inputs_may_be_a_list_and_a_missing_one_is_named(shared):
+  model, x = build(shared), batch()
+  np.testing.assert_array_equal(model(list(x.values())), model(x))
+  del x["input_mask"]
+  with pytest.raises(tf_adapters.InputError, match="lacks `input_mask`"):
+    model(x)

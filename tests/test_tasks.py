@@ -75,7 +75,7 @@ def test_a_label_unseen_in_training_is_named_with_file_and_line():
 
 
 def test_a_thousand_labels_are_not_all_listed():
-  task = make("classification", map(str, range(1000)))
+  task = make("classification", [str(label) for label in range(1000)])
   message = fails(task.targets, examples(["x"]))
   assert "'9'" in message and "'999'" not in message and len(message) < 300
 

@@ -33,7 +33,7 @@ _ASK = """
 import json, sys
 class Blocked:
   def find_spec(self, name, path=None, target=None):
-    if name.split(".")[0] in ("tf_adapters", "official", "tf_keras"):
+    if name.split(".")[0] in ("tf_adapters", "official"):
       raise ImportError(name + " is blocked")
 sys.meta_path.insert(0, Blocked())
 import tensorflow as tf
