@@ -11,6 +11,7 @@ import pytest
 import safetensors.numpy
 
 import tf_adapters
+from tf_adapters.checkpoints import minilm as minilm_wheel
 from tf_adapters.text import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
@@ -179,13 +180,11 @@ def test_minilm_gives_what_transformers_gives(minilm, transformers, adapted):
 @pytest.mark.pytorch
 def test_every_token_is_what_pytorch_gives_now(minilm, sentences, tmp_path):
   """TF_ADAPTERS_PYTORCH_PYTHON: a Python that has torch and transformers."""
-  from tf_adapters.checkpoints import minilm as minilm_lib
-
   python = os.environ.get("TF_ADAPTERS_PYTORCH_PYTHON")
   if not python:
     pytest.skip("TF_ADAPTERS_PYTORCH_PYTHON names no Python with PyTorch")
   path = tmp_path / "reference.safetensors"
-  arguments = [GOLDEN, minilm_lib.find(), path]
+  arguments = [GOLDEN, minilm_wheel.find(), path]
   done = subprocess.run(
     [python, "-c", REFERENCE, *map(str, arguments)],
     capture_output=True,
