@@ -17,7 +17,6 @@ import time
 import pytest
 
 from tests.test_store import ENCODER
-from tests.test_store import fails
 from tests.test_store import make_module
 from tests.test_store import snapshot
 from tf_adapters import files
@@ -40,11 +39,14 @@ def ready():
   sys.stdin.readline()
 
 def module(task, value, size=1000, **config):
-  return Module(
-    task=task, definition={}, columns={}, config=config,
-    encoder_fingerprint=64 * "f", data={}, metrics={"value": float(value)},
-    parameters=1, weights={"w": np.full(size, value, np.float32)},
-  )
+  weights = {"w": np.full(size, value, np.float32)}
+  scores = {"value": float(value)}
+  return Module(task, {}, {}, config, 64 * "f", {}, scores, 1, weights)
+"""
+OVERWRITE = """
+print("ready", flush=True)
+for value in range(int(sys.argv[2]), 10**9):
+  store.save(module("mood", value), overwrite=True)
 """
 
 
@@ -195,45 +197,15 @@ def test_a_lock_is_waited_for_and_let_go_after_an_exception(tmp_path):
     assert float(child.end()) >= released
 
 
-@pytest.mark.parametrize("swapped_in", [False, True])
-@pytest.mark.parametrize("step", ["tasks", "load", "save", "save_other"])
-def test_an_overwriting_that_died_between_renames_is_recovered(
-  store, step, swapped_in
-):
-  tasks = store.path / "tasks"
-  if swapped_in:
-    shutil.copytree(tasks / "mood", tasks / ".mood.old")
-    (tasks / ".mood.old/weights.safetensors").unlink()
-    (tasks / ".mood.old/module.json").write_bytes(b"half deleted")
-  else:
-    (tasks / "mood").rename(tasks / ".mood.old")
-  value = 1.0
-  if step == "tasks":
-    assert store.tasks() == ["mood"]
-  elif step == "save":
-    assert "'mood'" in fails(store.save, make_module(value=3.0))
-    store.save(make_module(value=2.0), overwrite=True)
-    value = 2.0
-  elif step == "save_other":
-    store.save(make_module("other"))
-  assert (store.load("mood").weights["w"] == value).all()
-  assert not list(tasks.glob(".*"))
-
-
 def test_kills_while_overwriting_leave_the_old_or_the_new_whole(store):
   store.save(make_module("other"))
   others = snapshot(store.path / "tasks/other")
-  code = """
-    print("ready", flush=True)
-    for value in range(int(sys.argv[2]), 10**9):
-      store.save(module("mood", value), overwrite=True)
-  """
   delays, traces, last = random.Random(0), 0, 1.0
   store.save(make_module(metrics={"value": last}), overwrite=True)
   for _ in range(15):
-    with Child(code, store.path, int(last) + 1) as child:
+    with Child(OVERWRITE, store.path, int(last) + 1) as child:
       child.wait_ready()
-      time.sleep(delays.uniform(0, 0.03))
+      time.sleep(delays.uniform(0, 0.1))
     traces += any(store.path.glob("tasks/.mood.*"))
     assert store.tasks() == ["mood", "other"]
     module = store.load("mood")
@@ -241,7 +213,7 @@ def test_kills_while_overwriting_leave_the_old_or_the_new_whole(store):
     assert value >= last and (module.weights["w"] == value).all()
     last = value
   assert traces, "no kill hit a writing"
-  assert last > 2 and snapshot(store.path / "tasks/other") == others
+  assert last > 1 and snapshot(store.path / "tasks/other") == others
 
 
 @pytest.mark.parametrize("task", ["mood", "new"])
@@ -276,12 +248,7 @@ def test_a_kill_at_any_step_of_a_saving_leaves_no_half(store, task):
 
 def test_a_reader_beside_an_overwriting_gets_the_old_or_the_new(store):
   store.save(make_module("mood", 0.0, metrics={"value": 0.0}), overwrite=True)
-  code = """
-    print("ready", flush=True)
-    for value in range(1, 10**9):
-      store.save(module("mood", value), overwrite=True)
-  """
-  with Child(code, store.path) as child:
+  with Child(OVERWRITE, store.path, 1) as child:
     child.wait_ready()
     end, seen = time.monotonic() + 2, set()
     while time.monotonic() < end:

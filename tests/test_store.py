@@ -164,6 +164,31 @@ def test_adding_a_task_neither_reads_nor_touches_the_others(store):
   assert store.load("b-2").task == "b-2"
 
 
+@pytest.mark.parametrize("swapped_in", [False, True])
+@pytest.mark.parametrize("step", ["tasks", "load", "save", "save_other"])
+def test_an_overwriting_that_died_between_renames_is_recovered(
+  store, step, swapped_in
+):
+  tasks = store.path / "tasks"
+  if swapped_in:
+    shutil.copytree(tasks / "mood", tasks / ".mood.old")
+    (tasks / ".mood.old/weights.safetensors").unlink()
+    (tasks / ".mood.old/module.json").write_bytes(b"half deleted")
+  else:
+    (tasks / "mood").rename(tasks / ".mood.old")
+  value = 1.0
+  if step == "tasks":
+    assert store.tasks() == ["mood"]
+  elif step == "save":
+    assert "'mood'" in fails(store.save, make_module(value=3.0))
+    store.save(make_module(value=2.0), overwrite=True)
+    value = 2.0
+  elif step == "save_other":
+    store.save(make_module("other"))
+  assert (store.load("mood").weights["w"] == value).all()
+  assert not list(tasks.glob(".*"))
+
+
 def test_a_half_written_folder_is_no_task(store):
   aside = store.path / "tasks/.other.new-abc"
   shutil.copytree(store.path / "tasks/mood", aside)

@@ -147,6 +147,13 @@ def _cell(path: str, line: int, row: dict, name: str) -> str:
       f"{path}, line {line}: `{name}` must be text or a number; got "
       f"{json.dumps(value)[:40]}."
     )
+  try:
+    value.encode("utf-8")
+  except UnicodeEncodeError:
+    raise InputError(
+      f"{path}, line {line}: `{name}` holds half of a surrogate pair, which "
+      "no UTF-8 text can."
+    ) from None
   return value
 
 
@@ -175,11 +182,12 @@ def _rows(path: str, key: str) -> Iterator[tuple[int, dict]]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-  """Non-empty lines, ended by LF or CRLF alone (texts may hold U+2028)."""
-  for number, line in enumerate(text.split("\n"), start=1):
-    line = line.removesuffix("\r")
-    if line:
-      yield number, line
+  """Lines ended by LF or CRLF alone: texts may hold U+2028 and the like."""
+  lines = text.split("\n")
+  if lines[-1] == "":
+    lines.pop()
+  for number, line in enumerate(lines, start=1):
+    yield number, line.removesuffix("\r")
 
 
 def _tsv(path: str, text: str) -> Iterator[tuple[int, dict]]:
@@ -187,39 +195,52 @@ def _tsv(path: str, text: str) -> Iterator[tuple[int, dict]]:
   for number, line in _lines(text):
     fields = line.split("\t")
     if header is None:
+      if line:
+        header = _header(path, number, fields)
+      continue
+    if not line and len(header) > 1:
+      continue  # in a file of one column it is an empty text
+    _check_width(path, number, header, fields)
+    yield number, dict(zip(header, fields, strict=True))
+
+
+def _csv(path: str, text: str) -> Iterator[tuple[int, dict]]:
+  # Read at once: the limit on a field's length is Python's, not the file's.
+  limit = csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
+  try:
+    records = list(_csv_records(path, text))
+  finally:
+    csv.field_size_limit(limit)
+  header = None
+  for number, fields in records:
+    if header is None:
       header = _header(path, number, fields)
       continue
     _check_width(path, number, header, fields)
     yield number, dict(zip(header, fields, strict=True))
 
 
-def _csv(path: str, text: str) -> Iterator[tuple[int, dict]]:
-  limit = csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
+def _csv_records(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
   reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-  header, number = None, 1
+  number = 1
   try:
     for fields in reader:
-      line, number = number, reader.line_num + 1
-      if not fields:
-        continue
-      if header is None:
-        header = _header(path, line, fields)
-        continue
-      _check_width(path, line, header, fields)
-      yield line, dict(zip(header, fields, strict=True))
+      if fields:
+        yield number, fields
+      number = reader.line_num + 1
   except csv.Error as error:
     raise InputError(
-      f"{path}, line {reader.line_num}: is not valid CSV: {error}."
+      f"{path}, line {number}: is not valid CSV: {error}."
     ) from None
-  finally:
-    csv.field_size_limit(limit)
 
 
 def _jsonl(path: str, text: str) -> Iterator[tuple[int, dict]]:
   for number, line in _lines(text):
+    if not line.strip():
+      continue
     try:
       row = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
       raise InputError(
         f"{path}, line {number}: is not valid JSON: {error}."
       ) from None

@@ -28,7 +28,9 @@ def load(
   Raises:
     InputError: for an unknown key or a value that is not allowed, by name.
   """
-  tree = _read_yaml(path) if path else {}
+  tree: dict[str, Any] = {}
+  for key, value in (_read_yaml(path) if path else {}).items():
+    _place(tree, str(key).split("."), value)
   for item in overrides:
     _override(tree, item)
   return from_dict(tree)
@@ -57,7 +59,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
     raise InputError(f"{path}: no such configuration file.") from None
   except UnicodeDecodeError as error:
     raise InputError(f"{path}: is not UTF-8: {error}.") from error
-  except yaml.YAMLError as error:
+  except (yaml.YAMLError, ValueError) as error:  # ValueError: no such date
     reason = " ".join(str(error).split())
     raise InputError(f"{path}: is not valid YAML: {reason}.") from error
   if tree is None:
@@ -123,7 +125,7 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
     return _convert_indices(value, key)
   try:
     return _CONVERTERS[target](value)
-  except (TypeError, ValueError):
+  except (TypeError, ValueError, OverflowError):
     raise InputError(
       f"`{key}` takes {_KINDS[target]}; got {value!r}."
     ) from None
@@ -138,6 +140,8 @@ def _convert_indices(value: Any, key: str) -> tuple[int, ...]:
   try:
     if isinstance(items, int) and not isinstance(items, bool):
       return (items,)
+    if not isinstance(items, list | tuple):
+      raise TypeError
     return tuple(_to_int(item) for item in items)
   except (TypeError, ValueError):
     raise InputError(
