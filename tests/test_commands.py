@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The command line as a user types it, and what bad input gets."""
 
+import errno
 import json
 import os
 import pathlib
@@ -122,6 +123,21 @@ def test_overwrite_replaces_a_task(world, capsys, tmp_path):
   assert run(world, *changed, "--overwrite") == 0
   tree = tf_adapters.Store(store).describe("mood")
   assert tree["config"]["adapter"]["size"] == 3
+
+
+def test_options_may_stand_between_settings_and_texts(world, capsys, tmp_path):
+  store = f"store={tmp_path}/store"
+  path = f"{world}/run.yaml"
+  words = ["train", path, "train.epochs=1", "--json", store, "task.name=x"]
+  assert main(words) == 0
+  assert last_json(capsys)["task"] == "x"
+  arguments = ["predict", "good", "--store", f"{tmp_path}/store", "bad"]
+  assert main([*arguments, "--task", "x", "sad", "--json"]) == 0
+  rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+  assert [row["text"] for row in rows] == ["good", "bad", "sad"]
+  with pytest.raises(SystemExit) as stopped:
+    main([*arguments, "--task", "x", "--jsn"])
+  assert stopped.value.code == 2
 
 
 GOOD = "text\tlabel\ngood\tpos\nbad\tneg\n"
@@ -309,7 +325,9 @@ def test_disk_that_is_full(world, tmp_path):
   train = ["train", f"{world}/run.yaml", "task.name=new", f"store={store}"]
   done = limited(train, 6_000)
   assert done.returncode == 2, done.stderr
-  assert "tf-adapters: " in done.stderr.splitlines()[-1]
+  message = done.stderr.splitlines()[-1]
+  assert message.startswith(f"tf-adapters: {store}"), message
+  assert os.strerror(errno.EFBIG) in message
   assert "Traceback" not in done.stderr
   done = limited(
     ["export", "--store", str(store), "--output", str(tmp_path / "out")],

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Runs one command; returns the exit status."""
   # TensorFlow's start-up notes would bury what the user should read.
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-  options = _parser().parse_args(arguments)
+  options = _parse(arguments)
   try:
     options.run(options)
   except InputError as error:
@@ -45,9 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return 0
 
 
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+  parser = _parser()
+  options, rest = parser.parse_known_args(arguments)
+  # argparse takes positional arguments of a sub-command in one run only, but
+  # people write `train a=1 --json b=2`.
+  many = next((k for k in ("settings", "texts") if k in options), None)
+  if rest and (many is None or any(word.startswith("-") for word in rest)):
+    parser.error(f"unrecognized arguments: {' '.join(rest)}")
+  if rest:
+    getattr(options, many).extend(rest)
+  return options
+
+
 def _describe(error: OSError) -> str:
   where = f"{error.filename}: " if error.filename else ""
-  return f"{where}{error.strerror or error}."
+  return f"{where}cannot be read or written: {error.strerror or error}."
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -52,7 +52,7 @@ print(json.dumps(answers))
 """
 
 
-def run(output: str, epochs: int = 12) -> None:
+def run(output: str, epochs: int = 8) -> None:
   """Trains, exports and asks; everything goes below the folder `output`.
 
   Args:

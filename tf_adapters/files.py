@@ -31,7 +31,7 @@ def write_file(path: pathlib.Path, content: bytes) -> None:
   """Replaces `path` by `content`, whole or not at all."""
   descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
   try:
-    with os.fdopen(descriptor, "wb") as file:
+    with _naming(path), os.fdopen(descriptor, "wb") as file:
       file.write(content)
       file.flush()
       os.fsync(file.fileno())
@@ -41,6 +41,17 @@ def write_file(path: pathlib.Path, content: bytes) -> None:
     os.unlink(aside)
     raise
   _sync(path.parent)
+
+
+@contextlib.contextmanager
+def _naming(path: pathlib.Path) -> Iterator[None]:
+  """Names `path` in an `OSError` that names no file, as a full disk's."""
+  try:
+    yield
+  except OSError as error:
+    if error.filename is None:
+      error.filename = str(path)
+    raise
 
 
 @contextlib.contextmanager
@@ -54,7 +65,8 @@ def folder_aside(parent: pathlib.Path, name: str) -> Iterator[pathlib.Path]:
   aside = pathlib.Path(tempfile.mkdtemp(dir=parent, prefix=f".{name}.new-"))
   os.chmod(aside, 0o755)
   try:
-    yield aside
+    with _naming(parent / name):
+      yield aside
   finally:
     shutil.rmtree(aside, ignore_errors=True)
 

@@ -93,10 +93,14 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   """
   best = _BestEpoch(trainer)
   iterations = trainer.optimizer.iterations
+  checkpoint = tf.train.Checkpoint(
+    trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
+  )
+  # Made here by every worker at once; made at the first save it would be made
+  # by the chief alone, who would wait for the others for ever.
+  _ = checkpoint.save_counter
   manager = tf.train.CheckpointManager(
-    tf.train.Checkpoint(
-      trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
-    ),
+    checkpoint,
     str(folder / "checkpoints"),
     max_to_keep=1,
     step_counter=iterations,

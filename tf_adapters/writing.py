@@ -3,9 +3,15 @@
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 
 import tensorflow as tf
+
+# What a disk says that cannot be written to, most likely first.
+_LIKELY = (
+  errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EROFS
+)
 
 
 @contextlib.contextmanager
@@ -14,7 +20,8 @@ def as_os_error(path: str) -> Iterator[None]:
   try:
     yield
   except tf.errors.OpError as error:
-    reason = error.message.split("\n")[0]
-    full = isinstance(error, tf.errors.ResourceExhaustedError)
-    number = errno.ENOSPC if full else errno.EIO
-    raise OSError(number, f"cannot be written: {reason}", path) from error
+    for number in _LIKELY:
+      if os.strerror(number) in error.message:
+        raise OSError(number, os.strerror(number), path) from error
+    reason = " ".join(error.message.split())
+    raise OSError(errno.EIO, reason, path) from error
