@@ -7,7 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Some packages come as sources only; --use-pep517 builds them alike everywhere.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --use-pep517
 
 .PHONY: demo test lint clean
 

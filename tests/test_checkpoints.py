@@ -16,6 +16,7 @@ import tf_adapters
 from tests import tiny
 from tf_adapters.checkpoints import huggingface
 
+TOKENIZER = "tokenizer_config.json"
 ACTIVATIONS = {
   "gelu": lambda x: tf.nn.gelu(x, approximate=False),
   "gelu_new": lambda x: tf.nn.gelu(x, approximate=True),
@@ -150,7 +151,7 @@ def write_json(name, **tree):
   [
     (change_a_weight, True),
     (change_a_piece, True),
-    (write_json("tokenizer_config.json", do_lower_case=False), True),
+    (write_json(TOKENIZER, do_lower_case=False), True),
     (change_config(hidden_act="relu"), True),
     (change_config(num_attention_heads=4), True),
     (change_config(hidden_dropout_prob=0.2), False),
@@ -184,7 +185,7 @@ def test_casing_is_found(
   pieces = "\n".join(tiny.VOCABULARY).replace("good", piece)
   (folder / "vocab.txt").write_text(pieces, encoding="utf-8")
   if tokenizer_config is not None:
-    write_json("tokenizer_config.json", **tokenizer_config)(folder)
+    write_json(TOKENIZER, **tokenizer_config)(folder)
   encoder = load(folder, lower_case=argument)
   assert encoder.pretrained.lower_case is lower_case
 
@@ -326,12 +327,9 @@ WEIGHT = "encoder.layer.1.intermediate.dense.weight"
     (change_config(num_attention_heads=0), "`num_attention_heads` must .*0"),
     (change_config(hidden_dropout_prob=1.5), "`hidden_dropout_prob` .*1.5"),
     # What the tokenizer would silently do otherwise than the file says.
-    (write_json("tokenizer_config.json", do_lower_case="no"), "`do_lower_case`"),
-    (write_json("tokenizer_config.json", strip_accents=False), "`strip_acc.*`"),
-    (
-      write_json("tokenizer_config.json", tokenize_chinese_chars=False),
-      "`tokenize_chinese_chars`",
-    ),
+    (write_json(TOKENIZER, do_lower_case="no"), "`do_lower_case` .*'no'"),
+    (write_json(TOKENIZER, strip_accents=False), "`strip_accents`"),
+    (write_json(TOKENIZER, tokenize_chinese_chars=False), "`tokenize_chinese"),
   ],
 )
 def test_damage_is_an_error_with_its_reason(tmp_path, damage, reason):

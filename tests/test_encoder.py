@@ -230,20 +230,14 @@ def test_seed_decides_the_adapters_and_no_two_are_alike(shared):
   assert len(np.unique(kernels(1))) == 2 * BLOCKS * 2 * WIDTH * SIZE
 
 
-@pytest.mark.parametrize(
-  ("method", "count"),
-  # 24 and 12 adapters of 2*768*64 + 768 + 64; 25 LayerNorms of 2*768.
-  [("houlsby", 2_379_264 + 38_400), ("pfeiffer", 1_189_632)],
-)
-def test_bert_base_has_the_papers_number_of_parameters(method, count):
+def test_bert_base_has_the_papers_number_of_parameters():
   encoder = networks.BertEncoderV2(
     vocab_size=100, max_sequence_length=8, initializer="zeros"
   )
-  model = tf_adapters.build(encoder, 64, method=method)
-  assert sum(item.shape.num_elements() for item in model.weights) == (
-    encoder.count_params() + count
-  )
-  assert sum(np.prod(item.shape) for item in model.trainable_weights) == count
+  for norms, count in [(False, 2_379_264), (True, 2_379_264 + 38_400)]:
+    model = tf_adapters.build(encoder, 64, train_layer_norm=norms)
+    trained = model.trainable_variables
+    assert sum(item.shape.num_elements() for item in trained) == count
 
 
 def test_summary_and_parameter_table_count_alike(shared):
@@ -256,11 +250,10 @@ def test_summary_and_parameter_table_count_alike(shared):
     "pooler": WIDTH * WIDTH + WIDTH,
     "head": WIDTH * UNITS + UNITS,
   }
-  frozen = sum(variable.shape.num_elements() for variable in shared.variables)
-  trained = [line for line in lines if line.startswith("Trainable params")]
-  assert trained[0].split()[2] == str(sum(roles.values()))
-  other = [line for line in lines if line.startswith("Non-trainable params")]
-  assert other[0].split()[2] == str(frozen)
+  frozen = shared.count_params()
+  summary = "\n".join(lines)
+  assert f"\nTrainable params: {sum(roles.values())} " in summary
+  assert f"\nNon-trainable params: {frozen} " in summary
   table = tf_adapters.parameter_table(model)
   assert {row.role: row.count for row in table if row.trained} == roles
   assert [row.count for row in table if not row.trained] == [frozen]
@@ -272,17 +265,17 @@ def test_summary_and_parameter_table_count_alike(shared):
     assert item.decays == (item.variable.shape.rank == 2)
 
 
-def pooled_dense():
-  inputs = {
-    "sequence_output": tf_keras.Input([None, WIDTH]),
-    "pooled_output": tf_keras.Input([WIDTH]),
-  }
-  dense = tf_keras.layers.Dense(UNITS)
-  return tf_keras.Model(inputs, dense(inputs["pooled_output"]))
+class PooledDense(tf_keras.layers.Layer):
+  def __init__(self):
+    super().__init__()
+    self.dense = tf_keras.layers.Dense(UNITS)
+
+  def call(self, inputs):
+    return self.dense(inputs["pooled_output"])
 
 
 def test_parameter_table_counts_a_head_of_the_callers_own(shared):
-  model = tf_adapters.build(shared, SIZE, head=pooled_dense())
+  model = tf_adapters.build(shared, SIZE, head=PooledDense())
   assert model(batch()).shape == (3, UNITS)
   rows = {row.role: row.count for row in tf_adapters.parameter_table(model)}
   assert rows["head"] == WIDTH * UNITS + UNITS
@@ -310,7 +303,7 @@ def test_model_gardens_classifier_takes_an_adapted_encoder():
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["houlsby", "pfeiffer"])
 def test_encoder_of_half_precision_computes_in_it(shared, method, policy):
   """Whatever the policy is by the time adapters are put in."""
   try:

@@ -16,7 +16,7 @@ PACKAGE = pathlib.Path(tf_adapters.__file__).parent
 # is one folder.
 ROWS = (
   ("errors", "version", "environment"),
-  ("config", "files", "writing"),
+  ("config", "files", "json_files", "writing"),
   ("task_module",),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods"),
@@ -29,6 +29,7 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("demo",),
+  ("commands",),
   ("__main__",),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}

@@ -89,7 +89,7 @@ def ids_of(tokenizer, *texts):
 
 
 @pytest.mark.parametrize("lower_case", [True, False])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))
 def test_every_character_of_a_text_is_treated_as_bert_does(lower_case, texts):
   # A vocabulary in which each character that is left has an id of its own.
@@ -115,7 +115,7 @@ def test_every_assigned_character_splits_joins_or_goes_as_in_bert(lower_case):
     assert ids == expected_ids(text, vocabulary, lower_case), ascii(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
   pieces=st.sets(st.from_regex(r"(##)?[ab]{1,4}", fullmatch=True), max_size=12),
   words=st.lists(st.text("abc", max_size=9), max_size=8),
@@ -155,7 +155,7 @@ LETTERS = [*SPECIAL, *WORDS]
 SEQUENCES = st.lists(st.sampled_from(WORDS), max_size=14)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(
   rows=st.lists(st.tuples(SEQUENCES, SEQUENCES), min_size=1, max_size=3),
   max_length=st.integers(8, 20),
@@ -176,7 +176,7 @@ def test_pairs_lose_tokens_from_the_longer_text(rows, max_length):
   assert x["input_mask"].shape[1] == min(longest, max_length)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(words=SEQUENCES, max_length=st.integers(8, 20))
 def test_single_texts_lose_their_end(words, max_length):
   result = ids_of(Tokenizer(LETTERS, True, max_length), [" ".join(words)])
@@ -217,7 +217,7 @@ def test_bytes_that_are_no_text_are_dropped(raw, kept):
   assert result == [expected_ids(kept, vocabulary, True)]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(raw=st.lists(st.binary(max_size=40), min_size=1, max_size=3))
 def test_any_bytes_give_ids_of_the_vocabulary(raw):
   for ids in ids_of(Tokenizer(LETTERS, True, 12), raw, raw):
@@ -259,20 +259,20 @@ import sys
 import tensorflow as tf
 from tf_adapters.text import Tokenizer
 tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"], True, 16)
-batches = [tf.constant(["a a"] * int(size), tf.string) for size in sys.argv[1:]]
-try:
-  tf.function(tokenizer.__call__)(*batches)
-except (tf.errors.InvalidArgumentError, ValueError):
-  sys.exit(0)
-sys.exit(1)
+batches = [tf.constant(["a a"] * size, tf.string) for size in (2, 1)]
+for pair in (batches, batches[::-1]):
+  for call in (tokenizer, tf.function(tokenizer.__call__)):
+    try:
+      sys.exit(f"no error: {call(*pair)}")
+    except (tf.errors.InvalidArgumentError, ValueError):
+      pass
 """
 
 
-@pytest.mark.parametrize("sizes", [("2", "1"), ("1", "2")])
-def test_pairs_of_unequal_number_are_an_error(sizes):
+def test_pairs_of_unequal_number_are_an_error():
   """And do not end the process, which may be a server."""
   done = subprocess.run(
-    [sys.executable, "-c", UNEQUAL, *sizes], capture_output=True, check=False
+    [sys.executable, "-c", UNEQUAL], capture_output=True, check=False
   )
   assert done.returncode == 0, done.stderr.decode()[-500:]
 

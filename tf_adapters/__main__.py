@@ -10,14 +10,13 @@ exit status 2.
 """
 
 import argparse
-import dataclasses
-import json
 import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import tf_adapters
+from tf_adapters import commands
 from tf_adapters import config as config_lib
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
@@ -29,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
   os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
   options = _parse(arguments)
   try:
-    options.run(options)
+    for line in options.run(options):
+      print(line, flush=True)
   except InputError as error:
     print(f"tf-adapters: {error}", file=sys.stderr)
     return 2
@@ -71,19 +71,19 @@ def _parser() -> argparse.ArgumentParser:
   parser.add_argument(
     "--version", action="version", version=tf_adapters.__version__
   )
-  commands = parser.add_subparsers(required=True, metavar="COMMAND")
-  _add_train(commands)
-  _add_evaluate(commands)
-  _add_predict(commands)
-  _add_export(commands)
-  _add_list(commands)
-  _add_show(commands)
-  _add_demo(commands)
+  subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+  _add_train(subparsers)
+  _add_evaluate(subparsers)
+  _add_predict(subparsers)
+  _add_export(subparsers)
+  _add_list(subparsers)
+  _add_show(subparsers)
+  _add_demo(subparsers)
   return parser
 
 
-def _add_command(commands, name: str, run, text: str, **options):
-  parser = commands.add_parser(name, help=text, description=text, **options)
+def _add_command(subparsers, name: str, run, text: str, **options):
+  parser = subparsers.add_parser(name, help=text, description=text, **options)
   parser.set_defaults(run=run)
   parser.add_argument(
     "--json", action="store_true", help="print results as JSON"
@@ -95,11 +95,11 @@ def _add_store(parser) -> None:
   parser.add_argument("--store", required=True, metavar="DIR")
 
 
-def _add_train(commands) -> None:
+def _add_train(subparsers) -> None:
   parser = _add_command(
-    commands,
+    subparsers,
     "train",
-    _train,
+    commands.train,
     "Trains one task and adds it to a store.",
     epilog=_settings_help(),
     formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -130,45 +130,24 @@ def _flatten(tree: dict[str, Any], prefix: str):
       yield f"{prefix}{key}", value
 
 
-def _train(options) -> None:
-  settings = list(options.settings)
-  path = settings.pop(0) if settings and "=" not in settings[0] else None
-  config = settings_lib.load(path, settings)
-  result = tf_adapters.train(config, overwrite=options.overwrite)
-  if options.json:
-    _print_json(dataclasses.asdict(result))
-    return
-  share = result.trainable_parameters / result.encoder_parameters
-  print(
-    f"{result.task}: {_scores(result.metrics)}; "
-    f"{result.trainable_parameters:,} parameters trained ({share:.2%} of the "
-    f"encoder's) in {result.seconds:.0f} s; stored in {result.store}"
-  )
-
-
-def _add_evaluate(commands) -> None:
+def _add_evaluate(subparsers) -> None:
   parser = _add_command(
-    commands, "evaluate", _evaluate, "Scores a task on a labelled file."
+    subparsers,
+    "evaluate",
+    commands.evaluate,
+    "Scores a task on a labelled file.",
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
   parser.add_argument("--data", required=True, metavar="FILE")
 
 
-def _evaluate(options) -> None:
-  metrics = tf_adapters.evaluate(options.store, options.task, options.data)
-  if options.json:
-    _print_json({"task": options.task, "metrics": metrics})
-  else:
-    print(_scores(metrics))
-
-
-def _add_predict(commands) -> None:
+def _add_predict(subparsers) -> None:
   parser = _add_command(
-    commands,
+    subparsers,
     "predict",
-    _predict,
-    "Answers texts with a task: those given, of a file, or of stdin.",
+    commands.predict,
+    "Answers texts with a task: those given, or those of a file.",
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
@@ -178,133 +157,40 @@ def _add_predict(commands) -> None:
   )
 
 
-def _predict(options) -> None:
-  from tf_adapters import data
-
-  if options.texts and options.input:
-    raise InputError("give texts or `--input`, not both.")
-  if not options.texts and not options.input:
-    raise InputError("`predict` needs texts or `--input FILE`; got neither.")
-  task = tf_adapters.load_task(options.store, options.task)
-  if options.input:
-    examples = data.read(
-      options.input, key="--input", columns=task.columns, labelled=False
-    )
-    texts, texts_b = examples.texts, examples.texts_b
-  else:
-    texts, texts_b = options.texts, None
-    if task.columns.text_b:
-      if len(texts) % 2:
-        raise InputError(
-          f"the task {task.name!r} takes pairs of texts; got {len(texts)} "
-          "texts."
-        )
-      texts, texts_b = texts[::2], texts[1::2]
-  for index, answer in enumerate(task.predict(texts, texts_b)):
-    shown = {"text": texts[index]}
-    if texts_b is not None:
-      shown["text_b"] = texts_b[index]
-    if options.json:
-      _print_json({**shown, **answer})
-    else:
-      _print_answer(answer, shown)
-
-
-def _print_answer(answer: dict[str, Any], shown: dict[str, str]) -> None:
-  if "value" in answer:
-    fields = [f"{answer['value']:.4f}"]
-  else:
-    fields = [answer["label"], f"{answer['score']:.4f}"]
-  print("\t".join([*fields, *shown.values()]))
-
-
-def _add_export(commands) -> None:
+def _add_export(subparsers) -> None:
   parser = _add_command(
-    commands,
+    subparsers,
     "export",
-    _export,
+    commands.export,
     "Writes all tasks of a store as the next version of one SavedModel.",
   )
   _add_store(parser)
   parser.add_argument("--output", required=True, metavar="DIR")
 
 
-def _export(options) -> None:
-  version = tf_adapters.export(options.store, options.output)
-  if options.json:
-    _print_json({"path": version})
-  else:
-    print(version)
-
-
-def _add_list(commands) -> None:
-  parser = _add_command(commands, "list", _list, "Lists the tasks of a store.")
+def _add_list(subparsers) -> None:
+  parser = _add_command(
+    subparsers, "list", commands.list_, "Lists the tasks of a store."
+  )
   _add_store(parser)
 
 
-def _list(options) -> None:
-  store = tf_adapters.Store(options.store)
-  rows = []
-  for name in store.tasks():
-    tree = store.describe(name)
-    rows.append({
-      "task": name,
-      "type": tree["definition"]["type"],
-      "metrics": tree["metrics"],
-      "parameters": tree["parameters"],
-      "bytes": store.size(name),
-    })
-  if options.json:
-    _print_json({"tasks": rows})
-    return
-  for row in rows:
-    print(
-      f"{row['task']}\t{row['type']}\t{_scores(row['metrics'])}\t"
-      f"{row['parameters']:,} parameters\t{row['bytes'] / 1e6:.2f} MB"
-    )
-
-
-def _add_show(commands) -> None:
+def _add_show(subparsers) -> None:
   parser = _add_command(
-    commands, "show", _show, "Shows how a task was made, as JSON."
+    subparsers, "show", commands.show, "Shows how a task was made, as JSON."
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
 
 
-def _show(options) -> None:
-  tree = tf_adapters.Store(options.store).describe(options.task)
-  if options.json:
-    _print_json(tree)
-  else:
-    print(json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False))
-
-
-def _add_demo(commands) -> None:
+def _add_demo(subparsers) -> None:
   parser = _add_command(
-    commands,
+    subparsers,
     "demo",
-    _demo,
+    commands.demo,
     "Trains three tasks on sample data, exports them and asks the export.",
   )
   parser.add_argument("--output", default="demo", metavar="DIR")
-
-
-def _demo(options) -> None:
-  from tf_adapters import demo
-
-  demo.run(options.output)
-
-
-def _scores(metrics: dict[str, float | None]) -> str:
-  return "  ".join(
-    f"{name} {'undefined' if value is None else f'{value:.4f}'}"
-    for name, value in metrics.items()
-  )
-
-
-def _print_json(tree: dict[str, Any]) -> None:
-  print(json.dumps(tree, ensure_ascii=False, sort_keys=True), flush=True)
 
 
 if __name__ == "__main__":

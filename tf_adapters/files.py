@@ -2,6 +2,7 @@
 """Files that are either whole or absent: written aside, flushed, renamed."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -15,11 +16,12 @@ def sync_tree(folder: pathlib.Path) -> None:
   """Flushes every file and folder below `folder` to the disk."""
   for parent, _, names in os.walk(folder):
     for name in names:
-      _sync(os.path.join(parent, name))
-    _sync(parent)
+      sync(os.path.join(parent, name))
+    sync(parent)
 
 
-def _sync(path: str | os.PathLike) -> None:
+def sync(path: str | os.PathLike) -> None:
+  """Flushes one file, or the names in one folder, to the disk."""
   descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
@@ -40,7 +42,7 @@ def write_file(path: pathlib.Path, content: bytes) -> None:
   except BaseException:
     os.unlink(aside)
     raise
-  _sync(path.parent)
+  sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -79,26 +81,39 @@ def publish(aside: pathlib.Path, place: pathlib.Path) -> None:
   """
   sync_tree(aside)
   if place.exists():  # rename would silently replace an empty folder
-    raise FileExistsError(str(place))
+    raise _taken(place)
   try:
     os.rename(aside, place)
   except OSError as error:
     if place.exists():
-      raise FileExistsError(str(place)) from error
+      raise _taken(place) from error
     raise
-  _sync(place.parent)
+  sync(place.parent)
+
+
+def _taken(place: pathlib.Path) -> FileExistsError:
+  number = errno.EEXIST
+  return FileExistsError(number, os.strerror(number), str(place))
 
 
 @contextlib.contextmanager
-def lock(path: pathlib.Path, wait: bool = True) -> Iterator[None]:
+def lock(
+  path: pathlib.Path, wait: bool = True, shared: bool = False
+) -> Iterator[None]:
   """Holds an advisory lock on `path`; a process that dies lets go of it.
+
+  Args:
+    path: A file that is made for it; not the file that is protected.
+    wait: Whether to wait for others.
+    shared: Whether others may hold it `shared` at the same time.
 
   Raises:
     BlockingIOError: if `wait` is false and another process holds it.
   """
   path.parent.mkdir(parents=True, exist_ok=True)
+  kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
   with open(path, "ab") as file:
-    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
     yield
 
 

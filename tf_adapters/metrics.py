@@ -16,13 +16,15 @@ def classification(
   """
   from sklearn import metrics  # half a second to import
 
-  return {
-    "accuracy": float(metrics.accuracy_score(targets, predicted)),
-    "f1_macro": float(
-      metrics.f1_score(targets, predicted, average="macro", zero_division=0)
-    ),
-    "matthews": float(metrics.matthews_corrcoef(targets, predicted)),
-  }
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore", UserWarning)  # of a single class
+    return {
+      "accuracy": float(metrics.accuracy_score(targets, predicted)),
+      "f1_macro": float(
+        metrics.f1_score(targets, predicted, average="macro", zero_division=0)
+      ),
+      "matthews": float(metrics.matthews_corrcoef(targets, predicted)),
+    }
 
 
 def regression(

@@ -3,7 +3,6 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import shutil
@@ -19,6 +18,7 @@ from tf_adapters import config as config_lib
 from tf_adapters import data
 from tf_adapters import distribution
 from tf_adapters import files
+from tf_adapters import json_files
 from tf_adapters import modules
 from tf_adapters import reporting
 from tf_adapters import settings as settings_lib
@@ -249,7 +249,7 @@ def _resume_or_clear(folder, inputs: _Inputs, fingerprint: str) -> None:
     "package_version": __version__,
     "tensorflow_version": tf.__version__,
   }
-  content = json.dumps(identity, indent=2, sort_keys=True).encode()
+  content = json_files.encode(identity)
   path = folder / "run.json"
   if not path.exists() or path.read_bytes() != content:
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)

@@ -16,15 +16,20 @@ import os
 import pathlib
 import re
 import shutil
+import types
 from collections.abc import Iterator
 from typing import Any
 
 from tf_adapters import files
+from tf_adapters import json_files
 from tf_adapters import task_module
 from tf_adapters.errors import InputError
 from tf_adapters.task_module import Module
 
 _STORE_KEYS = ("format", "encoder")
+_ENCODER_KEYS = types.MappingProxyType(
+  {"fingerprint": str, "source": str, "copied": bool}
+)
 # Signatures and Model Garden's own names that a task must leave alone.
 RESERVED = frozenset(
   {"serving_default", "mixed", "all_tasks", "embed", "__saved_model_init_op"}
@@ -79,14 +84,18 @@ class Store:
           write_copy(aside)
           files.publish(aside, self.path / "encoder")
       tree = {"format": task_module.FORMAT, "encoder": encoder}
-      files.write_file(self.path / "store.json", task_module.to_json(tree))
+      files.write_file(self.path / "store.json", json_files.encode(tree))
 
   def encoder(self) -> dict[str, Any]:
     """`fingerprint`, `source` and `copied` of its encoder."""
     if not self.exists:
       raise InputError(f"there is no store in {str(self.path)!r}.")
     path = self.path / "store.json"
-    return task_module.read_json(path, _STORE_KEYS)["encoder"]
+    encoder = task_module.read_json(path, _STORE_KEYS)["encoder"]
+    for key, kind in _ENCODER_KEYS.items():
+      if not isinstance(encoder, dict) or type(encoder.get(key)) is not kind:
+        raise InputError(f"{path}: lacks `encoder.{key}`.")
+    return encoder
 
   def encoder_path(self) -> str:
     """What to pass to `load_encoder`."""
@@ -107,7 +116,10 @@ class Store:
   def tasks(self) -> list[str]:
     """Names of its tasks, sorted."""
     self.encoder()
-    self._recover()
+    with self._reading():
+      return self._names()
+
+  def _names(self) -> list[str]:
     folder = self.path / "tasks"
     if not folder.is_dir():
       return []
@@ -119,9 +131,14 @@ class Store:
 
   def check_free(self, task: str) -> None:
     """Raises `InputError` if `task` is taken (or differs only in case)."""
-    if not self.exists:
-      return
-    for name in self.tasks():
+    if self.exists:
+      with self._reading():
+        self._check_free(task)
+
+  def _check_free(self, task: str) -> None:
+    folder = self.path / "tasks"
+    taken = [entry.name for entry in folder.glob("[!.]*")]
+    for name in taken:
       if name.lower() == task.lower():
         raise InputError(
           f"the store {str(self.path)!r} has a task {name!r} already; "
@@ -146,29 +163,37 @@ class Store:
           retired = folder / f".{module.task}.old"
           os.rename(place, retired)
           os.rename(aside, place)
+          files.sync(folder)
           shutil.rmtree(retired)
         else:
-          self.check_free(module.task)
+          self._check_free(module.task)
           files.publish(aside, place)
 
   def describe(self, task: str) -> dict[str, Any]:
     """The content of `module.json`."""
-    names = self.tasks()
+    self.encoder()
+    with self._reading():
+      return task_module.describe(self._folder(task))
+
+  def load(self, task: str) -> Module:
+    """Reads a task module and checks that nothing of it is missing."""
+    encoder = self.encoder()
+    with self._reading():
+      module = task_module.read(self._folder(task))
+    if module.encoder_fingerprint != encoder["fingerprint"]:
+      raise InputError(
+        f"the task {task!r} was trained on another encoder than the store's."
+      )
+    return module
+
+  def _folder(self, task: str) -> pathlib.Path:
+    names = self._names()
     if task not in names:
       known = ", ".join(names) if names else "none"
       raise InputError(
         f"the store {str(self.path)!r} has no task {task!r}; it has: {known}."
       )
-    return task_module.describe(self.path / "tasks" / task)
-
-  def load(self, task: str) -> Module:
-    """Reads a task module and checks that nothing of it is missing."""
-    tree = self.describe(task)
-    if tree["encoder_fingerprint"] != self.encoder()["fingerprint"]:
-      raise InputError(
-        f"the task {task!r} was trained on another encoder than the store's."
-      )
-    return task_module.read(self.path / "tasks" / task)
+    return self.path / "tasks" / task
 
   def size(self, task: str) -> int:
     """Bytes of a task module on disk."""
@@ -180,16 +205,21 @@ class Store:
     check_name(task)
     return self.path / "runs" / task
 
-  @contextlib.contextmanager
-  def _lock(self) -> Iterator[None]:
-    with files.lock(self.path / ".lock"):
-      yield
+  def _lock(self, shared: bool = False):
+    return files.lock(self.path / ".lock", shared=shared)
 
-  def _recover(self) -> None:
+  @contextlib.contextmanager
+  def _reading(self) -> Iterator[None]:
+    """Keeps writers away for a moment, and mends what one left that died."""
+    if not os.access(self.path, os.W_OK):
+      yield  # a store that cannot be written to needs no lock
+      return
     folder = self.path / "tasks"
     if folder.is_dir() and any(folder.glob(".*.old")):
       with self._lock():
         self._recover_locked()
+    with self._lock(shared=True):
+      yield
 
   def _recover_locked(self) -> None:
     """Undoes or completes an overwriting that died between two renames."""

@@ -2,7 +2,6 @@
 """One task on disk: `module.json` and `weights.safetensors` in a folder."""
 
 import dataclasses
-import json
 import pathlib
 from typing import Any
 
@@ -11,6 +10,7 @@ import safetensors
 import safetensors.numpy
 
 from tf_adapters import files
+from tf_adapters import json_files
 from tf_adapters.errors import InputError
 
 FORMAT = 1
@@ -90,7 +90,7 @@ def read(folder: pathlib.Path) -> Module:
 def write(module: Module, folder: pathlib.Path) -> None:
   """Fills the empty `folder`."""
   weights = folder / "weights.safetensors"
-  arrays = {k: np.ascontiguousarray(v) for k, v in module.weights.items()}
+  arrays = {k: np.array(v, order="C") for k, v in module.weights.items()}
   weights.write_bytes(safetensors.numpy.save(arrays))
   tree = {
     field.name: getattr(module, field.name)
@@ -99,26 +99,13 @@ def write(module: Module, folder: pathlib.Path) -> None:
   }
   tree["format"] = FORMAT
   tree["weights_sha256"] = files.sha256(weights)
-  (folder / "module.json").write_bytes(to_json(tree))
-
-
-def to_json(tree: dict[str, Any]) -> bytes:
-  """Sorted, readable JSON in UTF-8."""
-  text = json.dumps(
-    tree, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
-  )
-  return (text + "\n").encode()
+  (folder / "module.json").write_bytes(json_files.encode(tree))
 
 
 def read_json(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, Any]:
-  """Reads a JSON object with a known format number and these keys."""
-  try:
-    tree = json.loads(path.read_bytes().decode("utf-8"))
-  except FileNotFoundError:
-    raise InputError(f"{path} is missing.") from None
-  except (UnicodeDecodeError, json.JSONDecodeError) as error:
-    raise InputError(f"{path}: is cut short or damaged: {error}.") from None
-  if not isinstance(tree, dict) or not isinstance(tree.get("format"), int):
+  """Reads a JSON object of a known format that has `keys`."""
+  tree = json_files.read(path)
+  if not isinstance(tree.get("format"), int):
     raise InputError(f"{path}: is not a file of this package.")
   if tree["format"] > FORMAT:
     raise InputError(

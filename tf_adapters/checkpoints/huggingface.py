@@ -1,7 +1,6 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Folders in Hugging Face's form: read into an encoder, written from one."""
 
-import json
 import pathlib
 import types
 
@@ -10,6 +9,7 @@ import safetensors
 import safetensors.numpy
 from official.nlp.modeling.networks import bert_encoder
 
+from tf_adapters import json_files
 from tf_adapters import parts as parts_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
@@ -45,7 +45,7 @@ def read(
   folder: pathlib.Path, source: str, lower_case: bool | None
 ) -> bert_encoder.BertEncoderV2:
   """Loads `config.json`, `model.safetensors` and `vocab.txt`."""
-  config = read_json(folder / "config.json")
+  config = json_files.read(folder / "config.json")
   shape = pretrained.parse_shape(
     config, str(folder / "config.json"), _ACTIVATIONS
   )
@@ -62,7 +62,7 @@ def read(
   except (safetensors.SafetensorError, TypeError) as error:
     raise InputError(f"{path}: cannot be read: {error}.") from None
   if lower_case is None and (folder / "tokenizer_config.json").exists():
-    tokenizer = read_json(folder / "tokenizer_config.json")
+    tokenizer = json_files.read(folder / "tokenizer_config.json")
     lower_case = tokenizer.get("do_lower_case", True)
   vocabulary = vocabulary_lib.read(folder / "vocab.txt")
   return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
@@ -79,11 +79,14 @@ def write(
   config["model_type"] = "bert"
   config["architectures"] = ["BertModel"]
   config["layer_norm_eps"] = pretrained.LAYER_NORM_EPSILON
-  write_json(folder / "config.json", config)
-  write_json(
-    folder / "tokenizer_config.json",
-    {"do_lower_case": info.lower_case, "tokenizer_class": "BertTokenizer"},
-  )
+  tokenizer = {
+    "do_lower_case": info.lower_case,
+    "tokenizer_class": "BertTokenizer",
+  }
+  for name, tree in (
+    ("config.json", config), ("tokenizer_config.json", tokenizer)
+  ):
+    (folder / name).write_bytes(json_files.encode(tree))
   (folder / "vocab.txt").write_text(
     "".join(f"{piece}\n" for piece in info.vocabulary), encoding="utf-8"
   )
@@ -128,22 +131,3 @@ def _tensor(file, available, name: str, path: pathlib.Path) -> np.ndarray:
       # PyTorch stores a dense kernel as [outputs, inputs].
       return value.T if name.endswith("/kernel") else value
   raise InputError(f"{path}: has no tensor `{wanted}`.")
-
-
-def read_json(path: pathlib.Path) -> dict:
-  """Reads a JSON object."""
-  try:
-    tree = json.loads(path.read_text(encoding="utf-8"))
-  except FileNotFoundError:
-    raise InputError(f"{path.parent} has no {path.name}.") from None
-  except (json.JSONDecodeError, UnicodeDecodeError) as error:
-    raise InputError(f"{path}: is not valid JSON: {error}.") from None
-  if not isinstance(tree, dict):
-    raise InputError(f"{path}: must be a JSON object.")
-  return tree
-
-
-def write_json(path: pathlib.Path, tree: dict) -> None:
-  """Writes a JSON object, sorted."""
-  text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False)
-  path.write_text(text + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ import types
 import tensorflow as tf
 from official.nlp.modeling.networks import bert_encoder
 
-from tf_adapters.checkpoints import huggingface
+from tf_adapters import json_files
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
 from tf_adapters.errors import InputError
@@ -42,7 +42,7 @@ def read(
   The checkpoint is Google's TF1 BERT, or object-based: a Model Garden
   `BertEncoder` (V1) or `BertEncoderV2` saved as `encoder` or `model`.
   """
-  config = huggingface.read_json(folder / "bert_config.json")
+  config = json_files.read(folder / "bert_config.json")
   shape = pretrained.parse_shape(
     config, str(folder / "bert_config.json"), _ACTIVATIONS
   )

@@ -1,7 +1,6 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """One SavedModel for a whole store: the encoder once, a signature per task."""
 
-import json
 import pathlib
 from collections.abc import Callable
 
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from tf_adapters import encoder as encoder_lib
 from tf_adapters import files
+from tf_adapters import json_files
 from tf_adapters import modules
 from tf_adapters import parts as parts_lib
 from tf_adapters import tasks
@@ -128,8 +128,7 @@ def _write_description(folder: pathlib.Path, loaded: list[Module]) -> None:
   }
   extra = folder / "assets.extra"
   extra.mkdir()
-  text = json.dumps(tree, indent=2, sort_keys=True, ensure_ascii=False)
-  (extra / "tasks.json").write_text(text + "\n", encoding="utf-8")
+  (extra / "tasks.json").write_bytes(json_files.encode(tree))
 
 
 def _publish_next(aside: pathlib.Path, base: pathlib.Path) -> pathlib.Path:

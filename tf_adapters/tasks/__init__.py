@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What a task means: targets, loss, scores, and answers out of logits."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,12 @@ def from_dict(tree: Mapping[str, Any]) -> Task:
   if kind not in _KINDS:
     raise InputError(
       f"`type` of a task must be one of {sorted(_KINDS)}; got {kind!r}."
+    )
+  wanted = {field.name for field in dataclasses.fields(_KINDS[kind])}
+  if set(fields) != wanted:
+    raise InputError(
+      f"a task of type {kind} is defined by {sorted(wanted)}; got "
+      f"{sorted(fields)}."
     )
   return _KINDS[kind](**fields)
 

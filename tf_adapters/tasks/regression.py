@@ -39,7 +39,14 @@ class Regression:
         f"{examples.path}: every row has the target {values[0]:g}; a "
         "regression needs at least two different ones."
       )
-    return cls(float(values.mean()), float(values.std()))
+    with np.errstate(all="ignore"):
+      mean, stddev = float(values.mean()), float(values.std())
+    if not (math.isfinite(mean) and math.isfinite(stddev) and stddev > 0):
+      raise InputError(
+        f"{examples.path}: the targets reach from {values.min():g} to "
+        f"{values.max():g}; their spread is not a floating-point number."
+      )
+    return cls(mean, stddev)
 
   def to_dict(self) -> dict[str, Any]:
     return {"type": self.type, "mean": self.mean, "stddev": self.stddev}
