@@ -56,6 +56,7 @@ class AdapterBlock(tf_keras.layers.Layer):
         residual=False,
         seed=seed.randrange(1 << 29),
         name=f"{sublayer}_adapter",
+        dtype=self.dtype_policy,
       )
       self.adapters[sublayer].build([None, None, block.output.outputs])
     if methods.trains_layer_norm(config):

@@ -173,7 +173,14 @@ def validate(config: Config) -> None:
 def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:
   """The same for the adapter's part, whose keys start with `prefix`."""
   _one_of(f"{prefix}method", adapter.method, METHODS)
+  _whole(f"{prefix}size", adapter.size)
   _at_least(f"{prefix}size", adapter.size, 1)
+  layers = adapter.layers
+  if layers is not None:
+    if not isinstance(layers, tuple | list):
+      raise InputError(f"`{prefix}layers` takes block numbers; got {layers!r}.")
+    for layer in layers:
+      _whole(f"{prefix}layers", layer)
   if adapter.activation is not None:
     _one_of(f"{prefix}activation", adapter.activation, ACTIVATIONS)
   _positive(f"{prefix}init_stddev", adapter.init_stddev)
@@ -190,6 +197,11 @@ def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
   if value not in allowed:
     names = ", ".join(f"`{name}`" for name in allowed)
     raise InputError(f"`{key}` must be one of {names}; got {value!r}.")
+
+
+def _whole(key: str, value: int) -> None:
+  if not isinstance(value, int) or isinstance(value, bool):
+    raise InputError(f"`{key}` takes whole numbers; got {value!r}.")
 
 
 def _at_least(key: str, value: int, least: int) -> None:

@@ -71,8 +71,6 @@ def build(
         + ", ".join(f"`{option}`" for option in sorted(known))
         + "."
       )
-  if options.get("layers") is not None:
-    options["layers"] = tuple(options["layers"])
   config = config_lib.AdapterConfig(size=size, **options)
   config_lib.validate_adapter(config)
   seed = random.randrange(1 << 30) if seed is None else seed
@@ -92,11 +90,13 @@ class AdapterEncoder(tf_keras.Model):
     config: config_lib.AdapterConfig,
     seed: int,
   ):
-    super().__init__(name="adapter_encoder")
     parts = parts_lib.lay_open(encoder)
+    super().__init__(name="adapter_encoder", dtype=parts.policy)
     adapted = _adapted_blocks(config, len(parts.blocks))
-    self._encoder = encoder
     self._parts = parts
+    # Only variables are tracked, for `tf.saved_model.save`: through the
+    # encoder itself Keras would pass on `trainable = False`.
+    self._borrowed_variables = [variable for _, variable in parts.named()]
     self.adapter_config = config
     self.embedding_norm = parts.embedding_norm
     if methods.trains_layer_norm(config) and 0 in adapted:
@@ -109,13 +109,16 @@ class AdapterEncoder(tf_keras.Model):
         config if index in adapted else None,
         seeds,
         site=8 * (index + 1),
+        dtype=parts.policy,
         name=f"block_{index}",
       )
       for index, block in enumerate(parts.blocks)
     ]
     self.pooler = parts.pooler
     if config.train_pooler:
-      self.pooler = LinearCopy(parts.pooler, name="pooler")
+      self.pooler = LinearCopy(
+        parts.pooler, name="pooler", dtype=parts.policy
+      )
     # As on Model Garden's encoders, so that its heads take this one too.
     self.inputs = {
       name: tf_keras.Input([None], dtype=tf.int32, name=name)
@@ -137,7 +140,7 @@ class AdapterEncoder(tf_keras.Model):
     """
     word_ids, mask, type_ids = unpack_inputs(inputs)
     noise = (noise or fresh_noise()) if training else None
-    dtype = self._parts.compute_dtype
+    dtype = self._parts.policy.compute_dtype
     x = self._embed(word_ids, type_ids)
     x = dropout(x, self._parts.embedding_dropout, noise, site=0)
     x = tf.cast(x, dtype)

@@ -117,7 +117,7 @@ class Parts:
   embedding_dropout: float
   blocks: tuple[Block, ...]
   pooler: Linear
-  compute_dtype: str
+  policy: tf_keras.mixed_precision.Policy
 
   @property
   def hidden_size(self) -> int:
@@ -186,7 +186,7 @@ def lay_open(encoder: tf_keras.layers.Layer) -> Parts:
     embedding_dropout=encoder.get_config()["output_dropout"],
     blocks=blocks,
     pooler=_linear(encoder.pooler_layer),
-    compute_dtype=encoder.transformer_layers[0].compute_dtype,
+    policy=encoder.transformer_layers[0].dtype_policy,
   )
 
 

@@ -13,15 +13,26 @@ from tf_adapters.errors import InputError
 # characters (ß, ½, …), which BERT's does not, so it is spelt out here.
 _DROPPED = r"[^\P{C}\t\n\r]|\x{FFFD}"
 _ACCENTS = r"\p{Mn}"
+# A word of over 100 characters is unknown to BERT. TensorFlow Text counts
+# bytes, at most four a character, so the longer words are replaced before it
+# sees them, and for that words must be parted as BERT parts them.
+_CJK = (
+  r"\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{20000}-\x{2A6DF}\x{2A700}-\x{2B73F}"
+  r"\x{2B740}-\x{2B81F}\x{2B820}-\x{2CEAF}\x{F900}-\x{FAFF}\x{2F800}-\x{2FA1F}"
+)
+_ALONE = rf"([\p{{P}}$+<=>^`|~{_CJK}])"
+_TOO_LONG = r"[^\s\p{Z}]{101,}"
+_NO_WORD = "\ue000"  # private use, dropped from texts: surely unknown
 
 
 class Tokenizer:
   """BERT's tokenisation: WordPiece, [CLS] a [SEP] or [CLS] a [SEP] b [SEP].
 
   Gives the ids of Hugging Face's `BertTokenizerFast` with the same
-  vocabulary, but for characters that Unicode has not assigned; special
-  tokens written in a text are ordinary characters. All ops are linked into
-  TensorFlow Serving.
+  vocabulary, but for characters that Unicode has not assigned; where both
+  texts of a pair are cut, the first keeps the odd token, as in Google's code.
+  Special tokens written in a text are ordinary characters. All ops are
+  linked into TensorFlow Serving.
 
   Args:
     vocabulary: WordPieces by id.
@@ -43,10 +54,16 @@ class Tokenizer:
     self._cls, self._sep, self._pad = ids["[CLS]"], ids["[SEP]"], ids["[PAD]"]
     self._lower_case = lower_case
     self.max_length = max_length
+    if len(ids) != len(vocabulary):
+      twice = next(p for i, p in enumerate(vocabulary) if ids[p] != i)
+      raise InputError(f"the vocabulary has {twice!r} twice.")
+    if max_length < 4:
+      raise InputError(f"`max_length` must be at least 4; got {max_length}.")
     self._wordpiece = tf_text.FastBertTokenizer(
       vocab=list(vocabulary),
       token_out_type=tf.int32,
       support_detokenization=False,
+      max_bytes_per_word=400,
     )
 
   def ragged(
@@ -60,6 +77,8 @@ class Tokenizer:
     """
     segments = [self._pieces(text)]
     if text_b is not None:
+      # RoundRobinTrimmer reads past the end of the shorter batch otherwise.
+      text_b = _as_many(text_b, text)
       segments.append(self._pieces(text_b))
     room = self.max_length - 1 - len(segments)
     trimmed = tf_text.RoundRobinTrimmer(room).trim(segments)
@@ -86,4 +105,15 @@ class Tokenizer:
       text = tf.strings.lower(text, encoding="utf-8")
       text = tf_text.normalize_utf8(text, "NFD")
       text = tf.strings.regex_replace(text, _ACCENTS, "")
+    text = tf.strings.regex_replace(text, _ALONE, r" \1 ")
+    text = tf.strings.regex_replace(text, _TOO_LONG, _NO_WORD)
     return self._wordpiece.tokenize(text).merge_dims(1, -1)
+
+
+def _as_many(text_b: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
+  """`text_b`, once it is sure to have one text for each of `text`."""
+  same = tf.debugging.assert_equal(
+    tf.size(text), tf.size(text_b), "`text_b` must have as many texts as `text`"
+  )
+  with tf.control_dependencies([] if same is None else [same]):  # eager: None
+    return tf.identity(text_b)

@@ -54,7 +54,12 @@ def _collect(model: TaskModel) -> Iterator[TaskVariable]:
     yield from _of(block.attention_norm, f"{prefix}/attention_norm")
     yield from _of(block.output_norm, f"{prefix}/output_norm")
   yield from _of(encoder.pooler, "pooler")
-  yield from _of(model.head, "head")
+  if isinstance(model.head, Head):
+    yield from _of(model.head, "head")
+    return
+  for index, variable in enumerate(model.head.trainable_variables):
+    matrix = variable.shape.rank > 1  # of a layer we know nothing about
+    yield TaskVariable(f"head/{index}", "head", matrix, variable)
 
 
 _ATTRIBUTES = {

@@ -54,6 +54,7 @@ def read(
   try:
     with safetensors.safe_open(path, framework="np") as file:
       available = set(file.keys())
+      _check_depth(available, shape, path)
       pretrained.assign(
         encoder, lambda name: _tensor(file, available, name, path), str(path)
       )
@@ -61,11 +62,40 @@ def read(
     raise InputError(f"{folder} has no model.safetensors.") from None
   except (safetensors.SafetensorError, TypeError) as error:
     raise InputError(f"{path}: cannot be read: {error}.") from None
-  if lower_case is None and (folder / "tokenizer_config.json").exists():
-    tokenizer = json_files.read(folder / "tokenizer_config.json")
-    lower_case = tokenizer.get("do_lower_case", True)
+  lower_case = _casing(folder / "tokenizer_config.json", lower_case)
   vocabulary = vocabulary_lib.read(folder / "vocab.txt")
   return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
+
+
+def _check_depth(available, shape: pretrained.Shape, path) -> None:
+  beyond = f"encoder.layer.{shape.num_hidden_layers}."
+  if any(name.removeprefix("bert.").startswith(beyond) for name in available):
+    raise InputError(
+      f"{path}: has more layers than the `num_hidden_layers` "
+      f"{shape.num_hidden_layers} of config.json."
+    )
+
+
+def _casing(path: pathlib.Path, asked: bool | None) -> bool | None:
+  """Reads a tokenizer's settings; refuses those that are not supported."""
+  if not path.exists():
+    return asked
+  tree = json_files.read(path)
+  lower_case = tree.get("do_lower_case", True)
+  if not isinstance(lower_case, bool):
+    raise InputError(
+      f"{path}: `do_lower_case` must be true or false; got {lower_case!r}."
+    )
+  lower_case = lower_case if asked is None else asked
+  accents = tree.get("strip_accents")
+  if accents not in (None, lower_case):
+    raise InputError(
+      f"{path}: `strip_accents` must be null or as `do_lower_case`; got "
+      f"{accents!r}."
+    )
+  if tree.get("tokenize_chinese_chars", True) is not True:
+    raise InputError(f"{path}: `tokenize_chinese_chars` must be true.")
+  return lower_case
 
 
 def write(

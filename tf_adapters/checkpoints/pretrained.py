@@ -126,12 +126,19 @@ def parse_shape(
     if field.name == "activation":
       continue
     value = tree.get(field.name, defaults.get(field.name))
-    if not isinstance(value, int | float) or value < 0:
-      raise InputError(
-        f"{path}: `{field.name}` must be a number; got {value!r}."
-      )
+    _check_number(value, field.type, f"{path}: `{field.name}`")
     values[field.name] = value
   return Shape(**values, activation=activations[given])
+
+
+def _check_number(value: object, kind: type, name: str) -> None:
+  if kind is int:
+    if type(value) is not int or value < 1:
+      raise InputError(f"{name} must be a whole number above 0; got {value!r}.")
+  elif type(value) not in (int, float) or not 0 <= value < 1:
+    raise InputError(
+      f"{name} must be at least 0 and below 1; got {value!r}."
+    )
 
 
 def assign(
@@ -147,14 +154,25 @@ def assign(
       heads folded into one axis.
     where: The file, for errors.
   """
-  for name, variable in parts_lib.lay_open(encoder).named():
+  parts = parts_lib.lay_open(encoder)
+  for name, variable in parts.named():
     value = weights(name)
-    if value.size != variable.shape.num_elements():
+    shape = tuple(variable.shape)
+    if value.shape not in (shape, _heads_folded(shape, parts.hidden_size)):
       raise InputError(
         f"{where}: `{name}` has shape {list(value.shape)}; the configuration "
-        f"asks for {list(variable.shape)}."
+        f"asks for {list(shape)}."
       )
     variable.assign(value.astype(np.float32).reshape(variable.shape))
+
+
+def _heads_folded(shape: tuple[int, ...], hidden: int) -> tuple[int, ...]:
+  """The shape of an attention's kernel or bias without an axis of heads."""
+  if len(shape) == 3:
+    return (hidden, hidden)
+  if len(shape) == 2 and shape[0] * shape[1] == hidden:
+    return (hidden,)
+  return shape
 
 
 def attach(

@@ -51,14 +51,15 @@ def read(
   try:
     reader = tf.train.load_checkpoint(path)
     available = reader.get_variable_to_shape_map()
+    _check_depth(available, shape, path)
     if _OBJECT_GRAPH in available:
       _restore(encoder, path, available)
     else:
       pretrained.assign(
         encoder, lambda name: _tensor(reader, available, name, path), path
       )
-  except tf.errors.OpError as error:
-    raise InputError(f"{path}: cannot be read: {error.message}.") from None
+  except (tf.errors.OpError, IndexError) as error:
+    raise InputError(f"{path}: cannot be read: {error}.") from None
   vocabulary = vocabulary_lib.read(folder / "vocab.txt")
   return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
 
@@ -72,6 +73,17 @@ def _checkpoint(folder: pathlib.Path) -> str:
       f"{folder} must hold one checkpoint (`*.index`); found {names}."
     )
   return str(prefixes[0]).removesuffix(".index")
+
+
+def _check_depth(available, shape: pretrained.Shape, path: str) -> None:
+  beyond = shape.num_hidden_layers
+  # TF1's name, and those of V1's and V2's attributes.
+  parts = (f"/layer_{beyond}/", f"_transformer_layers/{beyond}/")
+  if any(part in name for name in available for part in parts):
+    raise InputError(
+      f"{path}: has more layers than the `num_hidden_layers` {beyond} of "
+      "bert_config.json."
+    )
 
 
 def _tensor(reader, available, name: str, path: str):

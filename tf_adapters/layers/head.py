@@ -40,7 +40,7 @@ class Head(tf_keras.layers.Layer):
     seed: int | None = None,
     **kwargs,
   ):
-    super().__init__(dtype=tf.float32, **kwargs)
+    super().__init__(**{**kwargs, "dtype": tf.float32})
     config_lib.validate_head(config_lib.HeadConfig(input, dropout))
     self.units = units
     self.reads = input
@@ -52,7 +52,9 @@ class Head(tf_keras.layers.Layer):
     self.kernel = self.add_weight(
       "kernel",
       [width, self.units],
-      initializer=tf_keras.initializers.TruncatedNormal(0.02, seed=self.seed),
+      initializer=tf_keras.initializers.TruncatedNormal(
+        stddev=0.02, seed=self.seed
+      ),
     )
     self.bias = self.add_weight("bias", [self.units], initializer="zeros")
     super().build(input_shape)
