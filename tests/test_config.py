@@ -142,7 +142,7 @@ def test_a_float_too_large_for_a_float_is_named():
   ("adapter.activation=none", None),
   ("adapter.train_layer_norm=False", False),
   ("adapter.train_layer_norm=null", None),
-  ("adapter.train_pooler=true", True),
+  ("copy_encoder=true", True),
   ("task.metric=null", None),
   ("encoder=null", None),
   ("data.text_b=", ""),
@@ -256,10 +256,22 @@ CONFIGS = st.builds(
 )
 
 
-@given(CONFIGS)
+def reads_its_pooler(config):
+  trained = config.adapter.train_pooler
+  return not trained or config.head.input == "pooled_output"
+
+
+@given(CONFIGS.filter(reads_its_pooler))
 def test_a_valid_configuration_survives_dict_json_and_yaml(config):
   tree = settings.to_dict(config)
   assert settings.from_dict(tree) == config
   assert settings.from_dict(json.loads(json.dumps(tree))) == config
   dumped = yaml.safe_dump(json.loads(json.dumps(tree)))
   assert settings.from_dict(yaml.safe_load(dumped)) == config
+
+
+def test_a_pooler_that_nobody_reads_is_not_trained():
+  message = fails(settings.from_dict, {"adapter.train_pooler": True})
+  assert "`adapter.train_pooler`" in message and "pooled_output" in message
+  tree = {"adapter.train_pooler": True, "head.input": "pooled_output"}
+  assert settings.from_dict(tree).adapter.train_pooler

@@ -160,6 +160,11 @@ def validate(config: Config) -> None:
   _at_least("data.max_length", config.data.max_length, 8)
   validate_adapter(config.adapter, "adapter.")
   validate_head(config.head, "head.")
+  if config.adapter.train_pooler and config.head.input != "pooled_output":
+    raise InputError(
+      "`adapter.train_pooler` needs `head.input=pooled_output`; got "
+      f"{config.head.input!r}, which does not read the pooler."
+    )
   for key in ("epochs", "batch_size", "checkpoint_steps"):
     _at_least(f"train.{key}", getattr(config.train, key), 1)
   for key in ("learning_rate", "clip_norm"):

@@ -101,6 +101,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       step = tf.function(step, jit_compile=True)
     self._replica = step
     self._step = tf.function(self._global_step)
+    self._planned: tuple[int, list[batching.Plan]] = (-1, [])
     self._seen_shapes: set[int] = set()
     self._steady = [0, 0.0]  # examples, seconds
 
@@ -122,8 +123,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     )
     return loss
 
-  def _global_step(self, batch, total):
-    inputs, targets, weights = batch["inputs"], batch["t"], batch["w"]
+  def _global_step(self, inputs, targets, weights, total):
     losses = self.strategy.run(
       self._replica, args=(inputs, targets, weights, total)
     )
@@ -159,31 +159,31 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     loss = float(tf.reduce_mean(task.loss(logits, dev.targets)))
     return {**task.score(logits, dev.targets), "loss": loss}
 
-  def _plans(self, start: int, count: int):
+  def _plans(self, start: int, count: int) -> list[batching.Plan]:
     """The batches of steps `start` to `start + count`, within one epoch."""
     epoch, first = divmod(start, self.steps_per_epoch)
-    plans = batching.epoch(
-      self._lengths,
-      self._buckets,
-      self.config.batch_size,
-      self.config.seed,
-      epoch,
-    )
-    for index, plan in enumerate(plans):
-      if first <= index < first + count:
-        yield plan
+    if self._planned[0] != epoch:
+      plans = batching.epoch(
+        self._lengths,
+        self._buckets,
+        self.config.batch_size,
+        self.config.seed,
+        epoch,
+      )
+      self._planned = (epoch, list(plans))
+    return self._planned[1][first : first + count]
 
-  def _train_on(self, plan: batching.Plan):
+  def _train_on(self, plan: batching.Plan) -> tf.Tensor:
     train = self.problem.train
-    real = (plan.rows >= 0).astype(np.float32)
-    batch = batching.assemble(train.tokens, plan)
-    batch["t"] = train.targets[np.maximum(plan.rows, 0)]
-    batch["w"] = real
-    parts = distribution.split(self.strategy, batch)
-    targets, weights = parts.pop("t"), parts.pop("w")
-    return self._step(
-      {"inputs": parts, "t": targets, "w": weights}, tf.constant(real.sum())
-    )
+    weights = (plan.rows >= 0).astype(np.float32)
+    batch = {
+      **batching.assemble(train.tokens, plan),
+      "targets": train.targets[np.maximum(plan.rows, 0)],
+      "weights": weights,
+    }
+    inputs = distribution.split(self.strategy, batch)
+    targets, weights_of = inputs.pop("targets"), inputs.pop("weights")
+    return self._step(inputs, targets, weights_of, tf.constant(weights.sum()))
 
   def _count(self, plan: batching.Plan, seconds: float) -> None:
     if plan.length in self._seen_shapes:

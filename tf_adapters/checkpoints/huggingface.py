@@ -21,6 +21,7 @@ _ACTIVATIONS = types.MappingProxyType({
   "gelu_pytorch_tanh": "gelu_tanh",
   "relu": "relu",
 })
+_BLOCK = "encoder.layer.{index}.{role}"
 _NAMES = types.MappingProxyType({
   "embeddings/word": "embeddings.word_embeddings.weight",
   "embeddings/position": "embeddings.position_embeddings.weight",
@@ -35,10 +36,10 @@ _NAMES = types.MappingProxyType({
   "output": "output.dense",
   "output_norm": "output.LayerNorm",
   "pooler": "pooler.dense",
+  "kernel": "weight",
+  "gamma": "weight",
+  "beta": "bias",
 })
-_LEAVES = types.MappingProxyType(
-  {"kernel": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
-)
 
 
 def read(
@@ -139,15 +140,7 @@ def _inputs(name: str, shape: pretrained.Shape) -> int:
 
 
 def _published(name: str) -> str:
-  """From a name of `Parts.named` to Hugging Face's."""
-  if name in _NAMES:
-    return _NAMES[name]
-  stem, leaf = name.rsplit("/", 1)
-  if stem in _NAMES:
-    return f"{_NAMES[stem]}.{_LEAVES[leaf]}"
-  block, role = stem.split("/")
-  index = block.removeprefix("block_")
-  return f"encoder.layer.{index}.{_NAMES[role]}.{_LEAVES[leaf]}"
+  return pretrained.published(name, _NAMES, _BLOCK, ".")
 
 
 def _tensor(file, available, name: str, path: pathlib.Path) -> np.ndarray:

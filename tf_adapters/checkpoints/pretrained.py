@@ -175,6 +175,29 @@ def _heads_folded(shape: tuple[int, ...], hidden: int) -> tuple[int, ...]:
   return shape
 
 
+def published(
+  name: str, names: Mapping[str, str], block: str, separator: str
+) -> str:
+  """Translates a name of `Parts.named` into that of another library.
+
+  Args:
+    name: As `embeddings/word` or `block_3/query/kernel`.
+    names: Whole names, stems, roles and leaves (`kernel`, …) over there.
+    block: How a part of a block is called over there, with `{index}` and
+      `{role}`.
+    separator: Between a part and its leaf over there.
+  """
+  if name in names:
+    return names[name]
+  stem, leaf = name.rsplit("/", 1)
+  if stem in names:
+    stem = names[stem]
+  else:
+    number, role = stem.split("/")
+    stem = block.format(index=number.removeprefix("block_"), role=names[role])
+  return f"{stem}{separator}{names.get(leaf, leaf)}"
+
+
 def attach(
   encoder: bert_encoder.BertEncoderV2,
   source: str,

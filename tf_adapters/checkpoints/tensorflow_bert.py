@@ -16,6 +16,7 @@ from tf_adapters.errors import InputError
 _ACTIVATIONS = types.MappingProxyType({
   "gelu": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu"
 })
+_BLOCK = "encoder/layer_{index}/{role}"
 _NAMES = types.MappingProxyType({
   "embeddings/word": "embeddings/word_embeddings",
   "embeddings/position": "embeddings/position_embeddings",
@@ -94,14 +95,7 @@ def _tensor(reader, available, name: str, path: str):
 
 
 def _published(name: str) -> str:
-  if name in _NAMES:
-    return _NAMES[name]
-  stem, leaf = name.rsplit("/", 1)
-  if stem in _NAMES:
-    return f"{_NAMES[stem]}/{leaf}"
-  block, role = stem.split("/")
-  index = block.removeprefix("block_")
-  return f"encoder/layer_{index}/{_NAMES[role]}/{leaf}"
+  return pretrained.published(name, _NAMES, _BLOCK, "/")
 
 
 def _restore(encoder, path: str, available) -> None:

@@ -1,0 +1,67 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Importing says at once when TensorFlow's parts do not fit together."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tf_adapters import environment
+
+INSTALLED = {
+  "tensorflow": "2.20.0",
+  "tf-keras": "2.20.1",
+  "tensorflow-text": "2.20.1",
+  "tf-models-official": "2.20.0",
+}
+
+
+def install(monkeypatch, versions):
+  def version(name):
+    if versions.get(name) is None:
+      raise importlib.metadata.PackageNotFoundError(name)
+    return versions[name]
+
+  monkeypatch.setattr(importlib.metadata, "version", version)
+
+
+def test_parts_of_one_minor_version_fit(monkeypatch):
+  install(monkeypatch, INSTALLED)
+  environment.check()
+
+
+def test_tensorflow_for_tpus_goes_by_another_name(monkeypatch):
+  versions = {**INSTALLED, "tensorflow": None, "tensorflow-tpu": "2.20.0"}
+  install(monkeypatch, versions)
+  environment.check()
+
+
+@pytest.mark.parametrize("part", INSTALLED)
+@pytest.mark.parametrize("version", ["2.19.0", None])
+def test_another_version_is_refused_with_the_remedy(
+  part, version, monkeypatch
+):
+  install(monkeypatch, {**INSTALLED, part: version})
+  with pytest.raises(ImportError) as caught:
+    environment.check()
+  message = str(caught.value)
+  assert f"{part} {version and '2.19'}" in message
+  assert "pip install 'tensorflow==" in message
+
+
+@pytest.mark.parametrize("given,expected", [(None, "1"), ("0", "0")])
+def test_keras_2_is_asked_for_unless_the_user_chose(given, expected):
+  code = "import os, tf_adapters; print(os.environ['TF_USE_LEGACY_KERAS'])"
+  names = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+  if given is not None:
+    names["TF_USE_LEGACY_KERAS"] = given
+  done = subprocess.run(
+    [sys.executable, "-c", code],
+    env=names,
+    stdout=subprocess.PIPE,
+    text=True,
+    check=True,
+  )
+  assert done.stdout.strip() == expected
