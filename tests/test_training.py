@@ -160,7 +160,7 @@ def as_arguments(tree):
 def test_killed_run_continues_to_the_same_module(
   encoder_folder, task_files, tmp_path
 ):
-  changes = {"train.epochs": 150, "train.checkpoint_steps": 4}
+  changes = {"train.epochs": 60, "train.checkpoint_steps": 4}
   calm, killed = tmp_path / "calm", tmp_path / "killed"
   arguments = as_arguments(
     settings(encoder_folder, task_files, "STORE", **changes)

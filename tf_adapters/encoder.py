@@ -94,9 +94,10 @@ class AdapterEncoder(tf_keras.Model):
     super().__init__(name="adapter_encoder", dtype=parts.policy)
     adapted = _adapted_blocks(config, len(parts.blocks))
     self._parts = parts
-    # Only variables are tracked, for `tf.saved_model.save`: through the
-    # encoder itself Keras would pass on `trainable = False`.
-    self._borrowed_variables = [variable for _, variable in parts.named()]
+    # A holder that Keras does not look into: through the encoder itself it
+    # would pass on `trainable = False`, and load weights into it.
+    self._borrowed = tf.Module()
+    self._borrowed.variables_of_encoder = [v for _, v in parts.named()]
     self.adapter_config = config
     self.embedding_norm = parts.embedding_norm
     if methods.trains_layer_norm(config) and 0 in adapted:
@@ -168,6 +169,13 @@ class AdapterEncoder(tf_keras.Model):
   def borrowed(self) -> parts_lib.Parts:
     """The parts of the encoder, frozen."""
     return self._parts
+
+  def _trackable_children(self, save_type="checkpoint", **kwargs):
+    """Leaves the encoder out of checkpoints; a SavedModel needs it."""
+    children = super()._trackable_children(save_type, **kwargs)
+    if save_type == "checkpoint":
+      children.pop("_borrowed", None)
+    return children
 
   # The encoder's own `trainable` flags stay as its owner set them; for this
   # model all of it is frozen.
