@@ -274,8 +274,15 @@ class PooledDense(tf_keras.layers.Layer):
     return self.dense(inputs["pooled_output"])
 
 
-def test_parameter_table_counts_a_head_of_the_callers_own(shared):
-  model = tf_adapters.build(shared, SIZE, head=PooledDense())
+class DerivedHead(tf_adapters.Head):
+  """As `Head`, but of another type."""
+
+
+@pytest.mark.parametrize(
+  "make", [PooledDense, lambda: DerivedHead(UNITS)], ids=["own", "derived"]
+)
+def test_parameter_table_counts_a_head_of_the_callers_own(shared, make):
+  model = tf_adapters.build(shared, SIZE, head=make())
   assert model(batch()).shape == (3, UNITS)
   rows = {row.role: row.count for row in tf_adapters.parameter_table(model)}
   assert rows["head"] == WIDTH * UNITS + UNITS

@@ -3,6 +3,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import math
 import pathlib
 import shutil
@@ -221,10 +222,7 @@ def _create_store(store, config, encoder) -> None:
   }
   if not config.copy_encoder and info.source != "minilm":
     tree["source"] = str(pathlib.Path(info.source).resolve())
-
-  def write_copy(folder):
-    huggingface.write(encoder, folder)
-
+  write_copy = functools.partial(huggingface.write, encoder)
   store.create(tree, write_copy if config.copy_encoder else None)
   store.check_encoder(info.fingerprint)  # another process may have made it
 

@@ -54,7 +54,7 @@ def _collect(model: TaskModel) -> Iterator[TaskVariable]:
     yield from _of(block.attention_norm, f"{prefix}/attention_norm")
     yield from _of(block.output_norm, f"{prefix}/output_norm")
   yield from _of(encoder.pooler, "pooler")
-  if isinstance(model.head, Head):
+  if type(model.head) is Head:  # one derived from it may have more
     yield from _of(model.head, "head")
     return
   for index, variable in enumerate(model.head.trainable_variables):
