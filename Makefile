@@ -2,6 +2,7 @@
 #   make demo    three tasks on sample data, exported and asked
 #   make test    all tests
 #   make lint    ruff
+#   make tpu-check   the steps through the TPU compiler, without a TPU (an hour)
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,11 @@ INSTALLED := $(VENV)/.installed
 # Some packages come as sources only; --use-pep517 builds them alike everywhere.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --use-pep517
 
-.PHONY: demo test lint clean
+# JAX brings the TPU compiler; benchmarks/tpu/compile.py needs this version.
+TPU_VENV := .venv-tpu
+TPU_PACKAGES := jax[tpu]==0.10.2
+
+.PHONY: demo test lint tpu-check clean
 
 demo: $(INSTALLED)
 	rm -rf demo
@@ -21,6 +26,15 @@ test: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
+
+tpu-check: $(INSTALLED) $(TPU_VENV)/.installed
+	$(BIN)/python benchmarks/tpu/report.py $(TPU_VENV)/bin/python benchmarks/TPU.md
+
+$(TPU_VENV)/.installed: Makefile
+	$(PYTHON) -m venv $(TPU_VENV)
+	$(TPU_VENV)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  "$(TPU_PACKAGES)"
+	@touch $@
 
 $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not \
@@ -34,4 +48,4 @@ $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(TPU_VENV) demo
