@@ -9,7 +9,6 @@ not fit the chip's memory, `refused_gib`. It runs in an environment of its own
 no public function for HLO that another framework made.
 """
 
-import argparse
 import importlib.metadata
 import json
 import os
@@ -18,11 +17,12 @@ import re
 import sys
 import time
 
-# Before JAX is imported: there is no TPU to ask, nor a host that has one.
+# Before JAX is imported: there is no TPU to ask, to hold, nor a host with one.
 os.environ["TPU_SKIP_MDS_QUERY"] = "1"
 os.environ["TPU_WORKER_HOSTNAMES"] = "localhost"
 os.environ["TPU_ACCELERATOR_TYPE"] = "v5litepod-1"
 os.environ["TPU_LOG_DIR"] = "disabled"
+os.environ["ALLOW_MULTIPLE_LIBTPU_LOAD"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax
@@ -96,13 +96,8 @@ def compile_step(hlo: bytes) -> dict[str, float | str]:
 
 
 def main() -> None:
-  """Compiles one file."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("path", type=pathlib.Path)
-  options = parser.parse_args()
-  result = compile_step(options.path.read_bytes())
+  """Compiles the file that the command line names."""
+  result = compile_step(pathlib.Path(sys.argv[1]).read_bytes())
   names = ("jax", "jaxlib", "libtpu")
   result["versions"] = {n: importlib.metadata.version(n) for n in names}
   json.dump(result, sys.stdout)

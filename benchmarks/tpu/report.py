@@ -7,12 +7,13 @@ The first argument is the Python that has JAX. Takes about an hour on two
 cores; every compilation is printed as soon as it is done.
 """
 
-import argparse
 import importlib.metadata
 import json
+import operator
 import pathlib
 import platform
 import subprocess
+import sys
 import tempfile
 from typing import Any
 
@@ -50,7 +51,9 @@ In powers of two; the next one is refused by the compiler.
 
 A step, by the compiler's own estimate: memory at its peak, weights included,
 of the chip's {chip} GiB; operations; bytes moved between chip memory and the
-cores. CPU seconds are those that the compiler took, over all its threads.
+cores. Near the limit it computes some things twice rather than store them; a
+refused step shows the GiB that it would need. CPU seconds are those that the
+compiler took, over all its threads.
 
 | model | step | tokens | batch | peak GiB | TFLOP | GB moved | CPU s |
 |---|---|---|---|---|---|---|---|
@@ -60,48 +63,35 @@ Versions: {versions}.
 """
 
 
-class Compiler:
-  """Takes steps through both stages.
-
-  Args:
-    python: The Python that has JAX.
-    folder: Where the HLO goes.
-  """
-
-  def __init__(self, python: str, folder: pathlib.Path):
-    self._python, self._folder = python, folder
-
-  def measure(
-    self, steps: write_steps.Steps, step: str, length: int, batch: int
-  ) -> dict[str, Any]:
-    """What the compiler says of one step."""
-    path = self._folder / "step.hlo"
-    steps.write(step, length, batch, path)
-    command = [self._python, str(_COMPILER), str(path)]
+def measure(python: str, steps: write_steps.Steps, *step) -> dict[str, Any]:
+  """What the compiler says of one step, taken through both stages."""
+  with tempfile.TemporaryDirectory() as folder:
+    path = pathlib.Path(folder, "step.hlo")
+    steps.write(*step, path)
+    command = [python, str(_COMPILER), str(path)]
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-    return json.loads(output)
+  return json.loads(output)
 
 
-def search(compiler: Compiler, model: str, length: int) -> list[dict[str, Any]]:
-  """Compiles both steps, batch by batch up to the first that is refused."""
-  steps, rows = write_steps.Steps(model), []
-  for step in write_steps.STEPS:
-    fits, refused, batch = 0, None, _FIRST_BATCH
-    while batch and (refused is None or refused > 2 * fits):
-      found = compiler.measure(steps, step, length, batch)
-      row = {"model": model, "step": step, "tokens": length, "batch": batch}
-      rows.append({**row, **found})
-      print(json.dumps(rows[-1]), flush=True)
-      if "refused_gib" in found:
-        refused = batch
-      else:
-        fits = batch
-      batch = refused // 2 if refused else fits * _factor(found["peak_gib"])
-  return rows
+def search(
+  python: str, steps: write_steps.Steps, step: str, tokens: int
+) -> list[dict[str, Any]]:
+  """Compiles one step at growing batches, until it is known which fits."""
+  rows, fits, refused, batch = [], 0, None, _FIRST_BATCH
+  while batch and (refused is None or refused > 2 * fits):
+    found = measure(python, steps, step, tokens, batch)
+    rows.append({"step": step, "tokens": tokens, "batch": batch, **found})
+    print(json.dumps(rows[-1]), flush=True)
+    if "refused_gib" in found:
+      refused = batch
+    else:
+      fits = batch
+    batch = refused // 2 if refused else fits * _factor(found["peak_gib"])
+  return sorted(rows, key=operator.itemgetter("batch"))
 
 
 def _factor(peak_gib: float) -> int:
-  """The power of two by which a batch can surely grow, at least 2."""
+  """The power of two by which a batch may well grow, at least 2."""
   return 2 ** max(1, int(_CHIP_GIB / peak_gib).bit_length() - 1)
 
 
@@ -110,27 +100,23 @@ def page(rows: list[dict[str, Any]]) -> str:
   best = {}
   for row in rows:
     key = (f"BERT-{row['model']}", row["step"], row["tokens"])
-    fitting = 0 if "refused_gib" in row else row["batch"]
-    best[key] = max(best.get(key, 0), fitting)
-  python = f"Python {platform.python_version()}"
+    batch = "none" if "refused_gib" in row else row["batch"]
+    if batch != "none" or key not in best:
+      best[key] = batch  # batches of one key grow
   names = ("tensorflow", "tf-keras", "tf-models-official")
   here = {name: importlib.metadata.version(name) for name in names}
-  versions = {**here, **rows[0]["versions"]}
+  versions = {
+    "Python": platform.python_version(), **here, **rows[0]["versions"]
+  }
   return _PAGE.format(
     device=next(row["device"] for row in rows if "device" in row),
     vocabulary=write_steps.VOCABULARY,
     size=write_steps.CONFIG.adapter.size,
     chip=_CHIP_GIB,
-    largest=_lines([*key, batch or "none"] for key, batch in best.items()),
-    measured=_lines(map(_cells, sorted(rows, key=_place))),
-    versions=", ".join([python, *(f"{n} {v}" for n, v in versions.items())]),
+    largest=_lines([*key, batch] for key, batch in best.items()),
+    measured=_lines(map(_cells, rows)),
+    versions=", ".join(f"{name} {v}" for name, v in versions.items()),
   )
-
-
-def _place(row: dict[str, Any]) -> tuple:
-  steps = write_steps.STEPS
-  case = _CASES.index((row["model"], row["tokens"]))
-  return case, steps.index(row["step"]), row["batch"]
 
 
 def _cells(row: dict[str, Any]) -> list[Any]:
@@ -151,17 +137,15 @@ def _lines(rows) -> str:
 
 
 def main() -> None:
-  """Compiles all and writes the page."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("python", help="the Python that has JAX")
-  parser.add_argument("page", type=pathlib.Path, help="the file to write")
-  options = parser.parse_args()
-  with tempfile.TemporaryDirectory() as folder:
-    compiler = Compiler(options.python, pathlib.Path(folder))
-    rows = [row for case in _CASES for row in search(compiler, *case)]
-  files.write_file(options.page, page(rows).encode())
+  """Compiles all and writes the page that the command line names."""
+  python, path = sys.argv[1], pathlib.Path(sys.argv[2])
+  rows = []
+  for model, tokens in _CASES:
+    steps = write_steps.Steps(model)
+    for step in write_steps.STEPS:
+      found = search(python, steps, step, tokens)
+      rows += [{"model": model, **row} for row in found]
+  files.write_file(path, page(rows).encode())
 
 
 if __name__ == "__main__":

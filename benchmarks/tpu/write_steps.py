@@ -1,14 +1,10 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Stage 1 of `make tpu-check`: the trainer's own steps as serialised HLO.
 
-  python benchmarks/tpu/write_steps.py base training 128 32 STEP.hlo
-
-writes the step of BERT-base on 32 examples of 128 tokens, in mixed_bfloat16.
-Needs the project's environment and no accelerator. Weights are random: a
-compiler sees shapes alone.
+Runs in the project's environment and needs no accelerator. Weights are
+random: a compiler sees shapes alone.
 """
 
-import argparse
 import functools
 import pathlib
 from collections.abc import Callable
@@ -29,20 +25,8 @@ from tf_adapters import reporting
 from tf_adapters import trainer as trainer_lib
 from tf_adapters.tasks.classification import Classification
 
-MODELS = {
-  "base": {
-    "hidden_size": 768,
-    "num_layers": 12,
-    "num_attention_heads": 12,
-    "inner_dim": 3072,
-  },
-  "large": {
-    "hidden_size": 1024,
-    "num_layers": 24,
-    "num_attention_heads": 16,
-    "inner_dim": 4096,
-  },
-}
+_SIZES = ("num_layers", "hidden_size", "num_attention_heads", "inner_dim")
+MODELS = {"base": (12, 768, 12, 3072), "large": (24, 1024, 16, 4096)}
 STEPS = ("training", "evaluation")
 VOCABULARY = 30_522  # of the published uncased BERTs
 CONFIG = config_lib.Config()  # houlsby, adapters of size 64
@@ -57,8 +41,9 @@ class Steps:
 
   def __init__(self, name: str):
     tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    sizes = dict(zip(_SIZES, MODELS[name], strict=True))
     encoder = networks.BertEncoderV2(
-      vocab_size=VOCABULARY, type_vocab_size=2, **MODELS[name]
+      vocab_size=VOCABULARY, type_vocab_size=2, **sizes
     )
     self._task = Classification(("no", "yes"))
     self._model = modules.new_model(encoder, self._task, CONFIG)
@@ -150,23 +135,3 @@ def _dtypes(node) -> Iterator[int]:
       yield from node.attr[item.type_list_attr].list.type
     else:
       yield item.type
-
-
-def main() -> None:
-  """Writes one step."""
-  parser = argparse.ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("model", choices=MODELS)
-  parser.add_argument("step", choices=STEPS)
-  parser.add_argument("length", type=int)
-  parser.add_argument("batch_size", type=int)
-  parser.add_argument("path", type=pathlib.Path)
-  options = parser.parse_args()
-  Steps(options.model).write(
-    options.step, options.length, options.batch_size, options.path
-  )
-
-
-if __name__ == "__main__":
-  main()
