@@ -60,19 +60,30 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def compiles_steps(strategy: tf.distribute.Strategy) -> bool:
-  """Whether a step is to be compiled by `jit_compile`.
+  """Whether a step is to be compiled whole, by `jit_compile`.
 
   Several replicas on one host share no compiled function (their variables
-  sit on other devices), and a TPU strategy compiles by itself.
+  sit on other devices), and a TPU strategy compiles by itself. On a CPU the
+  products are faster outside XLA: there `fuses_kernels`.
   """
-  tpu = isinstance(strategy, tf.distribute.TPUStrategy)
-  return strategy.num_replicas_in_sync == 1 and not tpu
+  gpus = tf.config.list_physical_devices("GPU")
+  return bool(gpus) and strategy.num_replicas_in_sync == 1
+
+
+def fuses_kernels(strategy: tf.distribute.Strategy) -> bool:
+  """Whether XLA is to compile what lies between products, piece by piece."""
+  accelerators = tf.config.list_physical_devices("GPU") or (
+    isinstance(strategy, tf.distribute.TPUStrategy)
+  )
+  return not accelerators and strategy.num_replicas_in_sync == 1
 
 
 def split(
-  strategy: tf.distribute.Strategy, batch: Mapping[str, np.ndarray]
+  strategy: tf.distribute.Strategy,
+  batch: Mapping[str, np.ndarray],
+  axis: int = 0,
 ) -> dict[str, tf.Tensor]:
-  """Cuts a global batch into equal parts, replica 0 first."""
+  """Cuts a global batch along `axis` into equal parts, replica 0 first."""
   replicas = strategy.num_replicas_in_sync
   if replicas == 1:
     return {name: tf.constant(value) for name, value in batch.items()}
@@ -80,7 +91,7 @@ def split(
   def part(context):
     index = context.replica_id_in_sync_group
     return {
-      name: tf.constant(np.split(value, replicas)[index])
+      name: tf.constant(np.split(value, replicas, axis)[index])
       for name, value in batch.items()
     }
 

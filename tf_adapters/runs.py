@@ -20,6 +20,7 @@ from tf_adapters import data
 from tf_adapters import distribution
 from tf_adapters import files
 from tf_adapters import json_files
+from tf_adapters import memory
 from tf_adapters import modules
 from tf_adapters import reporting
 from tf_adapters import settings as settings_lib
@@ -48,6 +49,8 @@ class TrainResult:
     encoder_parameters: What is frozen and shared.
     examples_per_s: Speed of training steps, compilations left out.
     seconds: From the call to the finished module.
+    peak_memory_gb: The most that the process has held in memory, in 10**9
+      bytes; None where the system does not say.
     store: The folder of the store.
   """
 
@@ -58,6 +61,7 @@ class TrainResult:
   encoder_parameters: int
   examples_per_s: float | None
   seconds: float
+  peak_memory_gb: float | None
   store: str
 
 
@@ -119,6 +123,7 @@ def train(
     encoder_parameters=tuning.encoder_parameters(model),
     examples_per_s=result.examples_per_s,
     seconds=time.perf_counter() - began,
+    peak_memory_gb=memory.peak_gigabytes(),
     store=config.store,
   )
 
@@ -210,6 +215,7 @@ def _run_and_save(
     result = training.fit(trainer, folder)
     store.save(_module(inputs, encoder, model, result), overwrite)
     shutil.rmtree(folder / "checkpoints")
+    shutil.rmtree(folder / "prefix", ignore_errors=True)
   return result
 
 
