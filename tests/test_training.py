@@ -250,7 +250,11 @@ def test_two_replicas_give_the_losses_of_one(
       encoder_folder,
       task_files,
       tmp_path / str(number),
-      **{"train.strategy": strategy, "train.replicas": 2 * number},
+      **{
+        "train.strategy": strategy,
+        "train.replicas": 2 * number,
+        "train.precision": "float32",
+      },
     )
     done = subprocess.run(
       [sys.executable, "-c", _LOSSES, json.dumps(tree)],

@@ -1,10 +1,13 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """How a forward pass is computed: precision, compilation, memory."""
 
+import contextlib
 import dataclasses
 import pathlib
+from collections.abc import Iterator
 
 import tensorflow as tf
+import tf_keras
 
 from tf_adapters.parts import Parts
 
@@ -39,29 +42,45 @@ def prepare(
 
   Args:
     parts: Of the encoder.
-    precision: `float32`, `bfloat16`, or `auto`: bfloat16 where
-      `multiplies_bfloat16`. An encoder that was built under a Keras policy of
-      mixed precision keeps to that policy.
+    precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor
+      multiplies it faster. It is for CPUs; on GPUs and TPUs the policy under
+      which the encoder was built decides (see `policy`).
     compiled: As `Compute` has it.
     recompute: As `Compute` has it.
   """
   if precision == "auto":
-    precision = "bfloat16" if multiplies_bfloat16() else "float32"
+    precision = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
   mixed = parts.policy.compute_dtype != "float32"
-  low = parts.lowered() if precision == "bfloat16" and not mixed else None
-  return Compute(compiled=compiled, low=low, recompute=recompute)
+  copies = precision == "bfloat16" and not mixed and not _accelerator()
+  return Compute(compiled, parts.lowered() if copies else None, recompute)
 
 
-def multiplies_bfloat16() -> bool:
-  """Whether the device multiplies bfloat16 faster than float32.
+@contextlib.contextmanager
+def policy(precision: str) -> Iterator[None]:
+  """Sets the Keras policy under which an encoder is built for training.
 
-  Of CPUs those with AVX512-BF16 or AMX, as Linux reports them; all TPUs. GPUs
-  have TensorFloat-32, which needs no copies.
+  `mixed_bfloat16` on a GPU for `bfloat16`, on a TPU also for `auto`; else it
+  stays as it is.
   """
-  if tf.config.list_physical_devices("TPU"):
-    return True
-  if tf.config.list_physical_devices("GPU"):
-    return False
+  low = {"TPU": ("auto", "bfloat16"), "GPU": ("bfloat16",)}
+  before = tf_keras.mixed_precision.global_policy()
+  if precision in low.get(_accelerator(), ()):
+    tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+  try:
+    yield
+  finally:
+    tf_keras.mixed_precision.set_global_policy(before)
+
+
+def _accelerator() -> str | None:
+  for kind in ("TPU", "GPU"):
+    if tf.config.list_logical_devices(kind):
+      return kind
+  return None
+
+
+def cpu_multiplies_bfloat16() -> bool:
+  """Whether this CPU has AVX512-BF16 or AMX, as Linux reports it."""
   if not _CPU_REPORT.exists():
     return False
   flags = _CPU_REPORT.read_text(encoding="utf-8").split()

@@ -77,7 +77,7 @@ class AdapterEncoder(tf_keras.Model):
     training=None,
     noise=None,
     output_range=None,
-    compute=PLAIN,
+    compute=None,
   ):
     """Encodes a batch.
 
@@ -94,8 +94,10 @@ class AdapterEncoder(tf_keras.Model):
         fresh one in training.
       output_range: How many positions of the last block to compute, from
         the first; None: all.
-      compute: In which precision, compiled or not.
+      compute: In which precision, compiled or not; None: as the encoder is,
+        op by op.
     """
+    compute = compute or PLAIN
     inputs = inputs_lib.unpack(inputs)
     noise = (noise or fresh_noise()) if training else None
     if self.first_trained:
@@ -119,13 +121,13 @@ class AdapterEncoder(tf_keras.Model):
       "encoder_outputs": outputs,
     }
 
-  def prefix(self, inputs, compute=PLAIN):
+  def prefix(self, inputs, compute=None):
     """What enters the lowest block that trains: `[batch, seq, hidden]`.
 
     Nothing below it trains, so it has no dropout and no backward pass, and
     is the same in every epoch.
     """
-    return self._prefix(inputs_lib.unpack(inputs), compute)[-1]
+    return self._prefix(inputs_lib.unpack(inputs), compute or PLAIN)[-1]
 
   def _prefix(self, inputs, compute):
     """Outputs of the blocks below the lowest that trains."""

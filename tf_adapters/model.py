@@ -8,7 +8,6 @@ from typing import Any
 import tf_keras
 
 from tf_adapters import config as config_lib
-from tf_adapters.compute import PLAIN
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.errors import InputError
 
@@ -84,7 +83,7 @@ class TaskModel(tf_keras.Model):
     self.head = head
     self(encoder.inputs)
 
-  def call(self, inputs, training=None, noise=None, compute=PLAIN):
+  def call(self, inputs, training=None, noise=None, compute=None):
     outputs = self.encoder(
       inputs,
       training=training,

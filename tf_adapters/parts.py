@@ -18,8 +18,9 @@ class Linear:
   """A dense map y = x·W + b; W and b may be stored split by heads.
 
   Attributes:
-    kernel: Variable of `inputs` x `outputs` numbers, in that order.
-    bias: Variable of `outputs` numbers.
+    kernel: Variable of `inputs` x `outputs` numbers, in that order; a tensor
+      if lowered.
+    bias: The same of `outputs` numbers.
     inputs: Width of x.
     outputs: Width of y.
   """
@@ -42,15 +43,11 @@ class Linear:
 
   def lowered(self) -> "Linear":
     """A copy in bfloat16, which nothing keeps in step with this one."""
-    kernel = tf.reshape(self.kernel, [self.inputs, self.outputs])
-    bias = tf.reshape(self.bias, [self.outputs])
     return dataclasses.replace(
-      self, kernel=_low_copy(kernel), bias=_low_copy(bias)
+      self,
+      kernel=tf.cast(self.kernel, tf.bfloat16),
+      bias=tf.cast(self.bias, tf.bfloat16),
     )
-
-
-def _low_copy(value: tf.Tensor) -> tf.Variable:
-  return tf.Variable(tf.cast(value, tf.bfloat16), trainable=False)
 
 
 def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:

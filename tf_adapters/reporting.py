@@ -74,11 +74,11 @@ class Reporter:
       )
       yield
 
-  def step(self, loss: float, rate: float | None, steps: int = 1) -> None:
-    """Advances the bar by `steps`; `rate` is in examples/s."""
+  def step(self, loss: float, rate: float | None) -> None:
+    """Advances the bar; `rate` is in examples/s."""
     shown = f"{rate:.1f} examples/s" if rate else "compiling"
     self._bar.update(
-      self._task, advance=steps, rate=shown, loss=f"loss {loss:.4f}"
+      self._task, advance=1, rate=shown, loss=f"loss {loss:.4f}"
     )
 
   def evaluation(

@@ -15,6 +15,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import batching
+from tf_adapters import compute
 from tf_adapters import config as config_lib
 from tf_adapters import data
 from tf_adapters import distribution
@@ -171,7 +172,8 @@ def _load_encoder(inputs: _Inputs) -> tf_keras.layers.Layer:
   path = config.encoder
   if path is None:
     path = store.encoder_path() if store.exists else "minilm"
-  encoder = load_encoder(path)
+  with compute.policy(config.train.precision):
+    encoder = load_encoder(path)
   info = pretrained.of(encoder)
   longest = info.shape.max_position_embeddings
   if config.data.max_length > longest:

@@ -27,6 +27,9 @@ from tf_adapters.tasks import Task
 # Tokens that are trained on a CPU while XLA makes the kernels of one more
 # shape (MiniLM: 4 s at some 10,000 tokens/s); one that saves less costs time.
 _COMPILATION = 40_000
+# Tokens of a run above which kernels are compiled at all; what is shorter is
+# over sooner without.
+_WORTH_COMPILING = 100_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,11 +103,12 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     items = tuning.task_variables(model)
     self.trained = [item.variable for item in items]
     self.optimizer = optimizer_lib.make_optimizer(items, config, self.steps)
+    long = self._lengths.sum() * config.epochs > _WORTH_COMPILING
     self.compute = compute_lib.prepare(
       model.encoder.borrowed,
       config.precision,
-      distribution.fuses_kernels(self.strategy),
-      config.recompute,
+      compiled=bool(long) and distribution.fuses_kernels(self.strategy),
+      recompute=config.recompute,
     )
     self.prefix_outputs: np.ndarray | None = None
     self._predictor = inference.Predictor(
@@ -180,11 +184,12 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     losses = []
     for plans, batch in batching.prefetch(self._make, loops):
       began = time.perf_counter()
-      for loss in self._train_on(batch):
-        losses.append(float(loss))
-        self._check(losses[-1], start + len(losses))
+      found = self._train_on(batch)
       self._count(plans, time.perf_counter() - began)
-      self.reporter.step(losses[-1], self.examples_per_s, len(plans))
+      for loss in found.tolist():
+        losses.append(loss)
+        self._check(loss, start + len(losses))
+        self.reporter.step(loss, self.examples_per_s)
     return {
       "loss": np.mean(losses),
       "learning_rate": self.optimizer.learning_rate,
