@@ -2,6 +2,8 @@
 #   make demo    three tasks on sample data, exported and asked
 #   make test    all tests
 #   make lint    ruff
+#   make bench   speed beside the peer's: BENCH="--data DATA", see benchmarks/
+#   make peer    the peer's environment, made by `make bench` where it lacks
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +12,12 @@ INSTALLED := $(VENV)/.installed
 # Some packages come as sources only; --use-pep517 builds them alike everywhere.
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --use-pep517
 
-.PHONY: demo test lint clean
+PEER := .venv-peer
+# An environment that is there already: PEER_PYTHON=PATH.
+PEER_PYTHON ?= $(PEER)/bin/python
+PEER_NEEDED := $(if $(filter $(PEER)/%,$(PEER_PYTHON)),$(PEER)/.installed)
+
+.PHONY: demo test lint bench peer clean
 
 demo: $(INSTALLED)
 	rm -rf demo
@@ -21,6 +28,20 @@ test: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
+
+bench: $(INSTALLED) $(PEER_NEEDED)
+	$(BIN)/python benchmarks/speed.py --peer-python $(PEER_PYTHON) $(BENCH)
+
+peer: $(PEER)/.installed
+
+# PyTorch first, so that it is this version that `adapters` finds.
+$(PEER)/.installed:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  torch==2.13.0
+	$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  adapters==1.3.0 safetensors
+	@touch $@
 
 $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not \
@@ -34,4 +55,4 @@ $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(PEER) demo
