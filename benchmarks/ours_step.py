@@ -2,7 +2,8 @@
 """One batch of fixed shape through the project's own trainer or predictor."""
 
 import dataclasses
-import sys
+import pathlib
+import tempfile
 
 import common
 import flops
@@ -11,9 +12,11 @@ from official.nlp.modeling.networks import bert_encoder
 
 import tf_adapters
 from tf_adapters import batching
+from tf_adapters import compute
 from tf_adapters import distribution
 from tf_adapters import inference
 from tf_adapters import optimizer as optimizer_lib
+from tf_adapters import parts
 from tf_adapters import reporting
 from tf_adapters import tasks
 from tf_adapters import trainer as trainer_lib
@@ -22,6 +25,7 @@ from tf_adapters.checkpoints import pretrained
 from tf_adapters.config import TrainConfig
 
 _CLASSES = 2
+_ANSWERS = 512  # texts that are predicted at a time
 
 
 class Silent(reporting.Silent):
@@ -32,22 +36,12 @@ class Silent(reporting.Silent):
 
 
 def speed_settings(options) -> dict:
-  """The settings of `TrainConfig` that change how fast a step is.
-
-  Raises:
-    SystemExit: if one is asked for that this version does not have; a figure
-      without it would be a figure of something else.
-  """
-  asked = {
+  """The settings of `TrainConfig` that change how fast a step is."""
+  return {
     "precision": options.precision,
     "recompute": options.recompute,
     "cache_prefix": options.cache_prefix,
   }
-  known = {field.name for field in dataclasses.fields(TrainConfig)}
-  for name, value in asked.items():
-    if name not in known and value not in ("auto", "float32", False):
-      sys.exit(f"this version of tf_adapters has no train.{name}={value}")
-  return {name: value for name, value in asked.items() if name in known}
 
 
 def load_encoder(options):
@@ -78,8 +72,8 @@ def build(options, encoder):
   layers = encoder.get_config()["num_layers"]
   changes = {"size": options.size, "layers": upper(options, layers)}
   if options.mode == "full":
-    # `build` asks for one adapter at least: one unit, for the first token.
-    changes = {"size": 1, "layers": (layers - 1,), "train_layer_norm": False}
+    # `build` asks for one adapter at least: one unit in the lowest block.
+    changes = {"size": 1, "layers": (0,), "method": "pfeiffer"}
   head = tf_adapters.Head(_CLASSES, seed=options.seed)
   return tf_adapters.build(encoder, head=head, seed=options.seed, **changes)
 
@@ -102,24 +96,33 @@ def train_everything(trainer: trainer_lib.Trainer, model) -> None:
   items += [
     item for item in tuning.task_variables(model) if item.role == "head"
   ]
+  encoder = model.encoder
+  encoder.embedding_norm = _trained(encoder.embedding_norm)
+  for block in encoder.adapter_blocks:
+    block.attention_norm = _trained(block.attention_norm)
+    block.output_norm = _trained(block.output_norm)
   trainer.trained = [item.variable for item in items]
   trainer.optimizer = optimizer_lib.make_optimizer(
     items, trainer.config, trainer.steps
   )
 
 
-def make_trainer(options, model, vocabulary: int) -> trainer_lib.Trainer:
-  """A trainer whose epochs are two calls of `train`.
+def _trained(norm: parts.Norm) -> parts.Norm:
+  return dataclasses.replace(norm, trains=True)
 
-  So only the first epoch's calls, which are not timed, see an empty cache.
-  """
+
+def make_trainer(options, model, vocabulary: int) -> trainer_lib.Trainer:
+  """A trainer at the start of a long run, whose epochs are two steps."""
   rows = 2 * options.loop * options.batch
+  settings = speed_settings(options)
+  if options.mode == "full":
+    settings["precision"] = "float32"  # what trains is not frozen
   config = TrainConfig(
-    epochs=1 + -(-options.steps // 2),
+    epochs=1000,
     batch_size=options.batch,
     learning_rate=1e-4,
     seed=options.seed,
-    **speed_settings(options),
+    **settings,
   )
   targets = np.random.default_rng(options.seed).integers(0, _CLASSES, rows)
   data = trainer_lib.Dataset(
@@ -130,6 +133,8 @@ def make_trainer(options, model, vocabulary: int) -> trainer_lib.Trainer:
   trainer = trainer_lib.Trainer(model, problem, config, Silent())
   if options.mode == "full":
     train_everything(trainer, model)
+  with tempfile.TemporaryDirectory() as folder:
+    trainer.cache_prefix(pathlib.Path(folder))
   return trainer
 
 
@@ -155,12 +160,12 @@ def step(options) -> dict:
 
 
 def _infer(options, model, vocabulary: int) -> dict:
-  """Full batches of the predictor's own size, whatever `--batch` is."""
-  speed_settings(options)
-  tokens = random_tokens(options, inference.BATCH_SIZE, vocabulary)
-  predictor = inference.Predictor(model)
+  """Batches of the predictor's own size, whatever `--batch` is."""
+  tokens = random_tokens(options, _ANSWERS, vocabulary)
+  low = compute.prepare(model.encoder.borrowed, options.precision, True).low
+  predictor = inference.Predictor(model, low=low)
   clock = common.Clock(lambda: predictor.logits(tokens), options.steps)
-  return clock.report(inference.BATCH_SIZE)
+  return clock.report(_ANSWERS)
 
 
 def _shape(options, encoder) -> flops.Shape:

@@ -159,7 +159,7 @@ class _Run(NamedTuple):
 def normalise(norm, first, *others, compiled):
   """LN(first + others) by a borrowed or by the task's own LayerNorm."""
   terms = (0, *range(3, 3 + len(others)))
-  trained = (1, 2) if isinstance(norm, NormCopy) else ()
+  trained = (1, 2) if norm.trains else ()
   return kernels.norm_of_sum(
     first,
     norm.gamma,

@@ -62,11 +62,19 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Norm:
-  """Layer normalisation over the last axis, in float32 as BERT has it."""
+  """Layer normalisation over the last axis, in float32 as BERT has it.
+
+  Attributes:
+    gamma: `[hidden]`.
+    beta: `[hidden]`.
+    epsilon: Added to the variance.
+    trains: Whether gamma and beta get gradients.
+  """
 
   gamma: tf.Variable
   beta: tf.Variable
   epsilon: float
+  trains: bool = False
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     return layer_norm(x, self.gamma, self.beta, self.epsilon)

@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+import pathlib
 import time
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from tf_adapters import distribution
 from tf_adapters import inference
 from tf_adapters import optimizer as optimizer_lib
 from tf_adapters import packing
+from tf_adapters import prefix_cache
 from tf_adapters import reporting
 from tf_adapters import tuning
 from tf_adapters.config import TrainConfig
@@ -122,6 +124,24 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     self._planned: tuple[int, list[packing.Plan]] = (-1, [])
     self._seen_shapes: set[tuple[int, int]] = set()
     self._steady = [0, 0.0]  # examples, seconds
+
+  def cache_prefix(self, folder: pathlib.Path) -> None:
+    """Fills `prefix_outputs` if `train.cache_prefix` asks for it.
+
+    Args:
+      folder: For large ones.
+    """
+    if not self.config.cache_prefix:
+      return
+    if self.strategy.num_replicas_in_sync > 1:
+      raise InputError("`train.cache_prefix` works on one device only.")
+    self.prefix_outputs = prefix_cache.outputs(
+      self.model,
+      self.problem.train.tokens,
+      self.compute,
+      folder,
+      self.config.cache_gigabytes,
+    )
 
   # --- One step ----------------------------------------------------------
 

@@ -11,9 +11,7 @@ import orbit
 import tensorflow as tf
 
 from tf_adapters import distribution
-from tf_adapters import prefix_cache
 from tf_adapters import writing
-from tf_adapters.errors import InputError
 from tf_adapters.trainer import Trainer
 
 _STEPS_PER_CURVE_POINT = 20
@@ -93,7 +91,7 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
       state and the best epoch's variables, nothing frozen) and `curves/`
       for TensorBoard.
   """
-  _cache_prefix(trainer, folder / "prefix")
+  trainer.cache_prefix(folder / "prefix")
   best = _BestEpoch(trainer)
   iterations = trainer.optimizer.iterations
   checkpoint = tf.train.Checkpoint(
@@ -143,20 +141,6 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   best.take()
   metrics = {} if trainer.problem.dev is None else trainer.evaluate(-1)
   return Result(metrics, best.epoch, trainer.examples_per_s)
-
-
-def _cache_prefix(trainer: Trainer, folder: pathlib.Path) -> None:
-  if not trainer.config.cache_prefix:
-    return
-  if trainer.strategy.num_replicas_in_sync > 1:
-    raise InputError("`train.cache_prefix` works on one device only.")
-  trainer.prefix_outputs = prefix_cache.outputs(
-    trainer.model,
-    trainer.problem.train.tokens,
-    trainer.compute,
-    folder,
-    trainer.config.cache_gigabytes,
-  )
 
 
 def _steps_to_next_stop(trainer: Trainer, step: int) -> int:
