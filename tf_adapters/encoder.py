@@ -69,7 +69,6 @@ class AdapterEncoder(tf_keras.Model):
       name: tf_keras.Input([None], dtype=tf.int32, name=name)
       for name in inputs_lib.INPUT_NAMES
     }
-    self(self.inputs)
 
   def call(
     self,

@@ -68,7 +68,10 @@ def build(
   config_lib.validate_adapter(config)
   seed = random.randrange(1 << 30) if seed is None else seed
   adapted = AdapterEncoder(encoder, config, seed)
-  return adapted if head is None else TaskModel(adapted, head)
+  if head is not None:
+    return TaskModel(adapted, head)
+  adapted(adapted.inputs)  # once, as Keras builds a model
+  return adapted
 
 
 class TaskModel(tf_keras.Model):
