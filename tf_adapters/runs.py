@@ -103,7 +103,8 @@ def train(
     config = settings_lib.from_dict(config)
   inputs = _read(config, overwrite)
   strategy = distribution.get_strategy(config.train)
-  with strategy.scope():
+  with strategy.scope(), distribution.naming_lost_workers(strategy):
+    _check_same_everywhere(inputs, strategy)
     encoder = _load_encoder(inputs)
     model = modules.new_model(encoder, inputs.task, config)
     trainer = _trainer(inputs, encoder, model, reporter)
@@ -161,6 +162,17 @@ def _metric(config: config_lib.Config, task: tasks.Task) -> str:
   return metric
 
 
+def _check_same_everywhere(inputs: _Inputs, strategy) -> None:
+  """Before variables are made, which have the same shapes everywhere."""
+  config = settings_lib.to_dict(inputs.config)
+  tree = {"config": config, "data": inputs.checksums}
+  if not distribution.all_agree(strategy, json_files.encode(tree)):
+    raise InputError(
+      "all workers must be started with the same settings and data; another "
+      "worker has others than this one."
+    )
+
+
 def _load_encoder(inputs: _Inputs) -> tf_keras.layers.Layer:
   config, store = inputs.config, inputs.store
   path = config.encoder
@@ -206,6 +218,7 @@ def _run_and_save(
   _create_store(store, inputs.config, encoder)
   folder = store.run_folder(name)
   with _only_run(folder, name):
+    # Before `fit`, until which no other worker looks into the folder.
     _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
     result = training.fit(trainer, folder)
     store.save(_module(inputs, encoder, model, result), overwrite)
