@@ -25,7 +25,7 @@ ROWS = (
   ("model",),
   ("tuning", "tasks", "batching", "distribution"),
   ("checkpoints", "inference", "reporting", "modules", "prefix_cache"),
-  ("optimizer",),
+  ("optimizer", "run_inputs"),
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),

@@ -1,6 +1,9 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """`tf.distribute` strategies by name, and batches cut over their replicas."""
 
+import contextlib
+import hashlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +12,14 @@ from official.common import distribute_utils
 
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
+
+# How TensorFlow names, in different places, a worker that is gone.
+_LOST = (
+  tf.errors.AbortedError,
+  tf.errors.CancelledError,
+  tf.errors.DeadlineExceededError,
+  tf.errors.UnavailableError,
+)
 
 
 def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
@@ -57,6 +68,47 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
   return resolver.task_type == "chief" or (
     chiefless and resolver.task_type == "worker" and resolver.task_id == 0
   )
+
+
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+  """Waits until every worker has come here."""
+  all_agree(strategy, b"")
+
+
+def all_agree(strategy: tf.distribute.Strategy, content: bytes) -> bool:
+  """Whether all workers have the same content; waits for all of them."""
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return True
+
+  # Not the whole digest: integers of 64 bits can be gathered anywhere.
+  number = int.from_bytes(hashlib.sha256(content).digest()[:7], "big")
+
+  def own():
+    return tf.constant([number], tf.int64)
+
+  @tf.function
+  def gather():
+    return strategy.gather(strategy.run(own), axis=0)
+
+  return len(np.unique(gather())) == 1
+
+
+@contextlib.contextmanager
+def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+  """Says in one sentence that another worker of this run is gone.
+
+  TensorFlow ends all that waits for a worker at once when its process dies,
+  and some ten seconds after it was last heard of.
+  """
+  try:
+    yield
+  except _LOST as error:
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+      raise
+    raise InputError(
+      "another worker of this run has ended or cannot be reached; start all "
+      "of them again to go on from the last checkpoint."
+    ) from error
 
 
 def compiles_steps(strategy: tf.distribute.Strategy) -> bool:
