@@ -95,9 +95,17 @@ class AdapterBlock(tf_keras.layers.Layer):
   def _attention(self, run, queries, x, bias):
     """Multi-head self-attention of `queries` over `x`, with its projection."""
     block = run.block
-    query = _heads(block.query(queries), block.num_heads)
-    key = _heads(block.key(x), block.num_heads)
-    value = _heads(block.value(x), block.num_heads)
+    if block.query_key_value is None or queries is not x:
+      query, key, value = (
+        _heads(linear(tokens), 1, block.num_heads)[0]
+        for linear, tokens in (
+          (block.query, queries), (block.key, x), (block.value, x)
+        )
+      )
+    else:
+      query, key, value = tf.unstack(
+        _heads(block.query_key_value(x), 3, block.num_heads)
+      )
     scores = tf.linalg.matmul(query, key, transpose_b=True)
     shares = run.probabilities(scores, bias, query.shape[-1], self._site)
     mixed = tf.transpose(tf.linalg.matmul(shares, value), [0, 2, 1, 3])
@@ -171,8 +179,13 @@ def normalise(norm, first, *others, compiled):
   )
 
 
-def _heads(x, heads):
-  """`[batch, seq, width]` to `[batch, heads, seq, width / heads]`."""
+def _heads(x, count, heads):
+  """`[batch, seq, count · hidden]` cut up by heads.
+
+  Returns:
+    `[count, batch, heads, seq, hidden / heads]`.
+  """
   shape = tf.shape(x)
-  x = tf.reshape(x, [shape[0], shape[1], heads, x.shape[-1] // heads])
-  return tf.transpose(x, [0, 2, 1, 3])
+  width = x.shape[-1] // count // heads
+  x = tf.reshape(x, [shape[0], shape[1], count, heads, width])
+  return tf.transpose(x, [2, 0, 3, 1, 4])

@@ -29,7 +29,7 @@ def unpack(inputs: Any) -> dict[str, tf.Tensor]:
 def attention_bias(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
   """Added to scores: 0, or -1e9 where a text must not look."""
   mask = inputs["input_mask"]
-  if "first_tokens" in inputs:  # each text sees itself
+  if _packed(inputs):  # each text sees itself
     seen = mask[:, :, None] == mask[:, None, :]
   else:
     seen = (mask > 0)[:, None, :]
@@ -44,7 +44,14 @@ def queries(
 ) -> tuple[tf.Tensor | None, tf.Tensor]:
   """The positions of the last block that somebody reads, and their bias."""
   if "first_tokens" in inputs:
+    output_range = 1
+  if _packed(inputs):
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
   return None if output_range is None else x[:, :output_range], bias
+
+
+def _packed(inputs: dict[str, tf.Tensor]) -> bool:
+  """Whether a row may hold more than one text."""
+  return "first_tokens" in inputs and inputs["first_tokens"].shape[1] != 1

@@ -38,8 +38,12 @@ class Linear:
     """
     if self.kernel.dtype == tf.bfloat16:
       x = tf.cast(x, tf.bfloat16)
-    kernel = tf.reshape(self.kernel, [self.inputs, self.outputs])
-    return dense(x, kernel, tf.reshape(self.bias, [self.outputs]))
+    return dense(x, self.matrix, tf.reshape(self.bias, [self.outputs]))
+
+  @property
+  def matrix(self) -> tf.Tensor:
+    """The kernel as `[inputs, outputs]`."""
+    return tf.reshape(self.kernel, [self.inputs, self.outputs])
 
   def lowered(self) -> "Linear":
     """A copy in bfloat16, which nothing keeps in step with this one."""
@@ -50,13 +54,23 @@ class Linear:
     )
 
 
+@tf.custom_gradient
+def _add_bias(y, bias):
+  def gradient(upstream):
+    # A product sums faster than the op's own gradient, and in float32.
+    ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
+    return upstream, tf.linalg.matmul(ones, upstream)[0]
+
+  return tf.nn.bias_add(y, bias), gradient  # one kernel with the product
+
+
 def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
   """x·W + b in the dtype of `x`: `[..., inputs]` to `[..., outputs]`."""
   inputs, outputs = kernel.shape
   # One plain product: an einsum over `...` has a gradient with respect to W
   # that makes an outer product for every token before it sums them.
   y = tf.linalg.matmul(tf.reshape(x, [-1, inputs]), tf.cast(kernel, x.dtype))
-  y = tf.nn.bias_add(y, tf.cast(bias, x.dtype))  # one kernel with the product
+  y = _add_bias(y, tf.cast(bias, x.dtype))
   return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], axis=0))
 
 
@@ -99,6 +113,7 @@ class Block:
     probabilities_dropout: Rate on the attention probabilities.
     attention_dropout: Rate on the attention sublayer's output.
     output_dropout: Rate on the feed-forward sublayer's output.
+    query_key_value: The three in one, if lowered.
   """
 
   query: Linear
@@ -114,11 +129,19 @@ class Block:
   probabilities_dropout: float
   attention_dropout: float
   output_dropout: float
+  query_key_value: Linear | None = None
 
   def lowered(self) -> "Block":
     """The same with kernels and biases in bfloat16."""
     linears = {name: getattr(self, name).lowered() for name in BLOCK_LINEARS}
-    return dataclasses.replace(self, **linears)
+    three = [linears[name] for name in ("query", "key", "value")]
+    merged = Linear(
+      kernel=tf.concat([part.matrix for part in three], axis=1),
+      bias=tf.concat([tf.reshape(part.bias, [-1]) for part in three], axis=0),
+      inputs=self.query.inputs,
+      outputs=sum(part.outputs for part in three),
+    )
+    return dataclasses.replace(self, **linears, query_key_value=merged)
 
 
 @dataclasses.dataclass(frozen=True)
