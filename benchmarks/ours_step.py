@@ -101,7 +101,7 @@ def train_everything(trainer: trainer_lib.Trainer, model) -> None:
   for block in encoder.adapter_blocks:
     block.attention_norm = _trained(block.attention_norm)
     block.output_norm = _trained(block.output_norm)
-  trainer.trained = [item.variable for item in items]
+  trainer.trained[:] = [item.variable for item in items]
   trainer.optimizer = optimizer_lib.make_optimizer(
     items, trainer.config, trainer.steps
   )
@@ -162,7 +162,7 @@ def step(options) -> dict:
 def _infer(options, model, vocabulary: int) -> dict:
   """Batches of the predictor's own size, whatever `--batch` is."""
   tokens = random_tokens(options, _ANSWERS, vocabulary)
-  low = compute.prepare(model.encoder.borrowed, options.precision, True).low
+  low = compute.prepare(model.encoder.borrowed, options.precision).low
   predictor = inference.Predictor(model, low=low)
   clock = common.Clock(lambda: predictor.logits(tokens), options.steps)
   return clock.report(_ANSWERS)

@@ -143,7 +143,7 @@ def test_bfloat16_rounds_products_and_nothing_else(encoder, compiled):
   model = make_model(encoder)
   parts = model.encoder.borrowed
   before = {name: value.numpy() for name, value in parts.named()}
-  low = compute_lib.prepare(parts, "bfloat16", compiled)
+  low = compute_lib.prepare(parts, "bfloat16", compiled=compiled)
   inputs = make_inputs()
   exact = model(inputs).numpy()
   near = model(inputs, compute=low).numpy()
@@ -172,14 +172,14 @@ def test_auto_takes_bfloat16_where_the_processor_has_it(
   report.write_text(f"flags\t\t: {flags}\n")
   monkeypatch.setattr(compute_lib, "_CPU_REPORT", report)
   parts = make_model(encoder).encoder.borrowed
-  assert (compute_lib.prepare(parts, "auto", False).low is not None) == expected
-  assert compute_lib.prepare(parts, "float32", False).low is None
+  assert (compute_lib.prepare(parts, "auto").low is not None) == expected
+  assert compute_lib.prepare(parts, "float32").low is None
 
 
 def test_task_variables_stay_the_only_ones_of_the_model(encoder):
   model = make_model(encoder)
   names = [variable.name for variable in model.variables]
-  compute = compute_lib.prepare(model.encoder.borrowed, "bfloat16", False)
+  compute = compute_lib.prepare(model.encoder.borrowed, "bfloat16")
   model(make_inputs(), compute=compute)
   assert [variable.name for variable in model.variables] == names
 

@@ -25,7 +25,7 @@ ROWS = (
   ("model",),
   ("tuning", "tasks", "batching", "distribution"),
   ("checkpoints", "inference", "reporting", "modules", "prefix_cache"),
-  ("optimizer", "run_inputs"),
+  ("optimizer", "run_inputs", "gradients"),
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),

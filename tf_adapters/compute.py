@@ -25,19 +25,20 @@ class Compute:
       LayerNorms, softmax and whatever trains stay float32.
     recompute: Whether the backward pass computes a block's inner activations
       again instead of keeping them.
+    portions: Whether training takes a large batch in portions and adds up
+      their gradients.
   """
 
   compiled: bool = False
   low: Parts | None = None
   recompute: bool = False
+  portions: bool = False
 
 
 PLAIN = Compute()
 
 
-def prepare(
-  parts: Parts, precision: str, compiled: bool, recompute: bool = False
-) -> Compute:
+def prepare(parts: Parts, precision: str, **ways: bool) -> Compute:
   """Makes the low-precision copies that `precision` asks for.
 
   Args:
@@ -45,14 +46,13 @@ def prepare(
     precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor
       multiplies it faster. It is for CPUs; on GPUs and TPUs the policy under
       which the encoder was built decides (see `policy`).
-    compiled: As `Compute` has it.
-    recompute: As `Compute` has it.
+    **ways: The other attributes of `Compute`.
   """
   if precision == "auto":
     precision = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
   mixed = parts.policy.compute_dtype != "float32"
   copies = precision == "bfloat16" and not mixed and not _accelerator()
-  return Compute(compiled, parts.lowered() if copies else None, recompute)
+  return Compute(low=parts.lowered() if copies else None, **ways)
 
 
 @contextlib.contextmanager

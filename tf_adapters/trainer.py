@@ -14,6 +14,7 @@ import tensorflow as tf
 from tf_adapters import batching
 from tf_adapters import compute as compute_lib
 from tf_adapters import distribution
+from tf_adapters import gradients as gradients_lib
 from tf_adapters import inference
 from tf_adapters import optimizer as optimizer_lib
 from tf_adapters import packing
@@ -22,7 +23,6 @@ from tf_adapters import reporting
 from tf_adapters import tuning
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
-from tf_adapters.layers import dropout
 from tf_adapters.model import TaskModel
 from tf_adapters.tasks import Task
 
@@ -110,7 +110,11 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       model.encoder.borrowed,
       config.precision,
       compiled=bool(long) and distribution.fuses_kernels(self.strategy),
+      portions=distribution.fuses_kernels(self.strategy),
       recompute=config.recompute,
+    )
+    self._gradients = gradients_lib.Gradients(
+      model, problem.task, self.trained, self.compute, config.seed
     )
     self.prefix_outputs: np.ndarray | None = None
     self._predictor = inference.Predictor(
@@ -156,19 +160,9 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     """
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     rows = inputs["input_mask"].shape[0]
-    noise = dropout.noise(
-      self.config.seed,
-      self.optimizer.iterations,
-      tf.cast(replica, tf.int64) * rows,
-    )
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-      tape.watch(self.trained)
-      logits = self.model(
-        inputs, training=True, noise=noise, compute=self.compute
-      )
-      losses = self.problem.task.loss(logits, targets)
-      loss = tf.reduce_sum(losses * weights) / total
-    gradients = tape.gradient(loss, self.trained)
+    first = tf.cast(replica, tf.int64) * rows
+    batch = {**inputs, "targets": targets, "weights": weights / total}
+    loss, gradients = self._gradients(batch, self.optimizer.iterations, first)
     self.optimizer.apply_gradients(
       zip(gradients, self.trained, strict=True)
     )
