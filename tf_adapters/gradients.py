@@ -76,7 +76,7 @@ class Gradients:
         first + tf.cast(index, tf.int64) * rows,
       )
       sums = [
-        total + value
+        total + tf.convert_to_tensor(value)
         for total, value in zip(sums, [loss, *gradients], strict=True)
       ]
     return sums[0], sums[1:]
