@@ -3,6 +3,8 @@
 #   make test    all tests
 #   make lint    ruff
 #   make tpu-check   the steps through the TPU compiler, without a TPU (an hour)
+#   make bench   speed beside the peer's: BENCH="--data DATA", see benchmarks/
+#   make peer    the peer's environment, made by `make bench` where it lacks
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +17,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --use-pe
 TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax[tpu]==0.10.2
 
-.PHONY: demo test lint tpu-check clean
+
+PEER := .venv-peer
+# An environment that is there already: PEER_PYTHON=PATH.
+PEER_PYTHON ?= $(PEER)/bin/python
+PEER_NEEDED := $(if $(filter $(PEER)/%,$(PEER_PYTHON)),$(PEER)/.installed)
+
+.PHONY: demo test lint bench peer tpu-check clean
 
 demo: $(INSTALLED)
 	rm -rf demo
@@ -34,6 +42,19 @@ $(TPU_VENV)/.installed: Makefile
 	$(PYTHON) -m venv $(TPU_VENV)
 	$(TPU_VENV)/bin/python -m pip --disable-pip-version-check install --quiet \
 	  "$(TPU_PACKAGES)"
+
+bench: $(INSTALLED) $(PEER_NEEDED)
+	$(BIN)/python benchmarks/speed.py --peer-python $(PEER_PYTHON) $(BENCH)
+
+peer: $(PEER)/.installed
+
+# PyTorch first, so that it is this version that `adapters` finds.
+$(PEER)/.installed:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  torch==2.13.0
+	$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet \
+	  adapters==1.3.0 safetensors
 	@touch $@
 
 $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
@@ -48,4 +69,4 @@ $(INSTALLED): .ci/requirements.lock .ci/encoder.lock setup.py Makefile
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(TPU_VENV) demo
+	rm -rf $(VENV) $(PEER) $(TPU_VENV) demo

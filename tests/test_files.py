@@ -244,6 +244,8 @@ def test_a_kill_at_any_step_of_a_saving_leaves_no_half(store, task):
       shutil.rmtree(store.path / "tasks" / task)
       store.save(make_module(), overwrite=True)
   assert set(outcomes) == {1, 2} and len(outcomes) > 10
+  # The one that lived has swept up after the killed ones.
+  assert not list(store.path.glob("tasks/.*"))
 
 
 def test_a_reader_beside_an_overwriting_gets_the_old_or_the_new(store):

@@ -197,6 +197,25 @@ def test_a_half_written_folder_is_no_task(store):
   assert "'other'" in fails(store.load, "other")
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_saving_removes_what_killed_ones_of_its_task_left(store, overwrite):
+  tasks = store.path / "tasks"
+  for name in (".new.new-abc", ".new.new-xyz", ".other.new-abc"):
+    shutil.copytree(tasks / "mood", tasks / name)
+  store.save(make_module("new"), overwrite=overwrite)
+  names = {path.name for path in tasks.iterdir()}
+  assert names == {"mood", "new", ".other.new-abc"}
+
+
+def test_making_a_store_removes_the_copy_that_a_killed_one_left(tmp_path):
+  store = Store(tmp_path)
+  (tmp_path / ".encoder.new-abc").mkdir()
+  (tmp_path / ".encoder.new-abc/half").write_text("x")
+  store.create({**ENCODER, "copied": True}, lambda to: (to / "a").touch())
+  names = {path.name for path in tmp_path.iterdir()}
+  assert names == {".lock", "encoder", "store.json"}
+
+
 def test_cut_weights_are_named(store):
   path = store.path / "tasks/mood/weights.safetensors"
   content = path.read_bytes()

@@ -23,7 +23,7 @@ _HOMES = types.MappingProxyType({
   "LoadedTask": "scoring",
   "Store": "store",
   "TrainResult": "runs",
-  "build": "encoder",
+  "build": "model",
   "evaluate": "scoring",
   "export": "serving.export",
   "load_config": "settings",

@@ -1,20 +1,23 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""From tokenised examples to batches of a few static shapes.
+"""From texts to tokens, once, and from tokens to batches, ahead of the step."""
 
-The batches of an epoch are a function of (lengths, seed, epoch) alone, so a
-run resumes at any step by counting, and every worker makes the same ones.
-"""
-
+import collections
 import dataclasses
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from concurrent import futures
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from tf_adapters import packing
 from tf_adapters import text as text_lib
 
-_STEP = 16  # bucket lengths are multiples of it
-_CHUNK = 1024  # texts tokenised at a time
+_CHUNK = 256  # texts tokenised at a time
+_AHEAD = 2  # batches made before they are asked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,120 +44,83 @@ def tokenise(
   texts: Sequence[str],
   texts_b: Sequence[str] | None,
 ) -> Tokenised:
-  """Tokenises all examples."""
-  ids, lengths, firsts = [], [], []
-  for start in range(0, len(texts), _CHUNK):
-    part = slice(start, start + _CHUNK)
-    chunk, types = tokenizer.ragged(
-      list(texts[part]), None if texts_b is None else list(texts_b[part])
+  """Tokenises all examples, chunks side by side on all cores."""
+  columns = [texts] if texts_b is None else [texts, texts_b]
+  columns = tuple(tf.constant(list(column), tf.string) for column in columns)
+
+  def chunk(*part):
+    ids, types = tokenizer.ragged(*part)
+    firsts = ids.row_lengths() - tf.reduce_sum(
+      tf.cast(types, tf.int64), axis=1
     )
-    sizes = chunk.row_lengths().numpy()
-    ids.append(chunk.values.numpy())
-    lengths.append(sizes)
-    firsts.append(sizes - np.add.reduceat(
-      types.values.numpy(), chunk.row_starts().numpy()
-    ))
+    return ids.values, ids.row_lengths(), firsts
+
+  if len(texts) <= _CHUNK:  # a pipeline would take longer to start
+    chunks = [[value.numpy() for value in chunk(*columns)]]
+  else:
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(_CHUNK)
+    chunks = dataset.map(
+      chunk, num_parallel_calls=tf.data.AUTOTUNE
+    ).as_numpy_iterator()
+  parts = list(zip(*chunks, strict=True))
+  ids, lengths, firsts = (np.concatenate(part) for part in parts)
   return Tokenised(
-    np.concatenate(ids).astype(np.int32),
-    np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
-    np.concatenate(firsts).astype(np.int32),
+    ids.astype(np.int32),
+    np.concatenate([[0], np.cumsum(lengths)]),
+    firsts.astype(np.int32),
   )
 
 
-def choose_buckets(
-  lengths: np.ndarray, worth: float, most: int = 4
-) -> tuple[int, ...]:
-  """Sequence lengths for which to compile, the longest last.
+def assemble(data: Tokenised, plan: packing.Plan) -> dict[str, np.ndarray]:
+  """The encoder's inputs of one batch; see `AdapterEncoder.call`.
 
-  Adds the length that saves most padding as long as it saves enough.
-
-  Args:
-    lengths: Of all examples.
-    worth: Tokens that a further length must save in one pass.
-    most: How many lengths at the most.
+  Returns:
+    int32 `input_word_ids`, `input_mask`, `input_type_ids` and
+    `input_positions` `[rows, length]`; `first_tokens` `[rows, slots]`.
   """
-  rounded = -(-lengths // _STEP) * _STEP
-  chosen = (int(rounded.max()),)
-  candidates = sorted(set(rounded.tolist()) - set(chosen))
-  while candidates and len(chosen) < most:
-    best = min(candidates, key=lambda extra: _padded(rounded, chosen, extra))
-    saved = _padded(rounded, chosen) - _padded(rounded, chosen, best)
-    if saved < worth:
-      break
-    chosen = (*chosen, best)
-    candidates.remove(best)
-  return tuple(sorted(chosen))
+  rows, slots = plan.texts.shape
+  names = ("input_word_ids", "input_mask", "input_type_ids", "input_positions")
+  batch = {name: np.zeros([rows, plan.length], np.int32) for name in names}
+  batch["first_tokens"] = np.zeros([rows, slots], np.int32)
+  for row in range(rows):
+    begin = 0
+    for slot, text in enumerate(plan.texts[row]):
+      if text < 0:
+        break
+      ids = data.ids[data.starts[text] : data.starts[text + 1]]
+      end = begin + len(ids)
+      batch["input_word_ids"][row, begin:end] = ids
+      batch["input_mask"][row, begin:end] = slot + 1
+      batch["input_type_ids"][row, begin + data.firsts[text] : end] = 1
+      batch["input_positions"][row, begin:end] = np.arange(len(ids))
+      batch["first_tokens"][row, slot] = begin
+      begin = end
+  return batch
 
 
-def _padded(
-  lengths: np.ndarray, buckets: Sequence[int], *extra: int
-) -> int:
-  buckets = np.sort([*buckets, *extra])
-  return int(buckets[np.searchsorted(buckets, lengths)].sum())
+def assemble_tokens(
+  values: np.ndarray, data: Tokenised, plan: packing.Plan
+) -> np.ndarray:
+  """Vectors of tokens `[tokens, width]` as `[rows, length, width]`."""
+  batch = np.zeros(
+    [len(plan.texts), plan.length, values.shape[-1]], values.dtype
+  )
+  for row, texts in enumerate(plan.texts):
+    begin = 0
+    for text in texts[texts >= 0]:
+      part = values[data.starts[text] : data.starts[text + 1]]
+      batch[row, begin : begin + len(part)] = part
+      begin += len(part)
+  return batch
 
 
-@dataclasses.dataclass(frozen=True)
-class Plan:
-  """One batch: which examples, at which length.
-
-  Attributes:
-    rows: Indices of the examples; -1 fills the batch up.
-    length: Tokens a row.
-  """
-
-  rows: np.ndarray
-  length: int
-
-
-def epoch(
-  lengths: np.ndarray,
-  buckets: Sequence[int],
-  batch_size: int,
-  seed: int | None = None,
-  number: int = 0,
-) -> Iterator[Plan]:
-  """Plans the batches of one epoch: ceil(examples / batch_size) of them.
-
-  Examples come in random order (of `seed` and epoch `number`; in the given
-  order with no seed) and leave as soon as their bucket fills a batch; what
-  stays at the end leaves by length, the last batch filled up with -1.
-  """
-  order = np.arange(len(lengths))
-  if seed is not None:
-    order = np.random.default_rng([seed, number]).permutation(order)
-  bucket_of = np.searchsorted(buckets, lengths)
-  waiting: list[list[int]] = [[] for _ in buckets]
-  for row in order:
-    queue = waiting[bucket_of[row]]
-    queue.append(row)
-    if len(queue) == batch_size:
-      yield Plan(np.array(queue), int(buckets[bucket_of[row]]))
-      queue.clear()
-  rest = [row for queue in waiting for row in queue]
-  for start in range(0, len(rest), batch_size):
-    rows = rest[start : start + batch_size]
-    length = int(buckets[bucket_of[rows[-1]]])
-    filled = np.full(batch_size, -1)
-    filled[: len(rows)] = rows
-    yield Plan(filled, length)
-
-
-def assemble(data: Tokenised, plan: Plan) -> dict[str, np.ndarray]:
-  """The encoder's inputs, int32 `[batch, length]`; filling rows are zero."""
-  shape = (len(plan.rows), plan.length)
-  ids = np.zeros(shape, np.int32)
-  lengths = np.zeros(len(plan.rows), np.int64)
-  firsts = np.zeros(len(plan.rows), np.int64)
-  for place, row in enumerate(plan.rows):
-    if row < 0:
-      continue
-    start, end = data.starts[row], data.starts[row + 1]
-    ids[place, : end - start] = data.ids[start:end]
-    lengths[place], firsts[place] = end - start, data.firsts[row]
-  position = np.arange(plan.length)[None]
-  mask = position < lengths[:, None]
-  return {
-    "input_word_ids": ids,
-    "input_mask": mask.astype(np.int32),
-    "input_type_ids": (mask & (position >= firsts[:, None])).astype(np.int32),
-  }
+def prefetch(make: Callable[[Any], Any], items: Iterable) -> Iterator:
+  """`make(item)` for every item, the next made while the last is used."""
+  with futures.ThreadPoolExecutor(1) as pool:
+    waiting = collections.deque()
+    for item in items:
+      waiting.append(pool.submit(make, item))
+      if len(waiting) > _AHEAD:
+        yield waiting.popleft().result()
+    while waiting:
+      yield waiting.popleft().result()

@@ -2,6 +2,7 @@
 """One borrowed Transformer block with a task's adapters in between."""
 
 import random
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
@@ -9,16 +10,16 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters import methods
 from tf_adapters import parts as parts_lib
+from tf_adapters.layers import dropout as dropout_lib
+from tf_adapters.layers import kernels
 from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.copies import NormCopy
-from tf_adapters.layers.dropout import dropout
 
 
 class AdapterBlock(tf_keras.layers.Layer):
   """One borrowed Transformer block with adapters in between.
 
-  Shapes: `[batch, seq, hidden]` in; `[batch, seq or output_range, hidden]`
-  out.
+  Shapes: `[batch, seq, hidden]` in; `[batch, seq or queries, hidden]` out.
 
   Args:
     block: The borrowed weights; read, never assigned to.
@@ -63,59 +64,128 @@ class AdapterBlock(tf_keras.layers.Layer):
       self.attention_norm = NormCopy(self.attention_norm, name="attention_norm")
       self.output_norm = NormCopy(self.output_norm, name="output_norm")
 
-  def call(self, x, bias, noise=None, output_range=None):
+  def call(self, x, bias, noise=None, queries=None, low=None, compiled=False):
     """Runs the block.
 
     Args:
       x: `[batch, seq, hidden]`.
-      bias: `[batch, 1, 1 or seq, seq]`, added to the attention scores.
+      bias: float32 `[batch, 1, 1 or queries, seq]`, added to the attention
+        scores.
       noise: `Noise` in training, else None.
-      output_range: How many positions to compute, from the first; None: all.
+      queries: The positions of `x` to compute, `[batch, queries, hidden]`;
+        None: all.
+      low: The borrowed weights in low precision; None: as they are.
+      compiled: Whether XLA compiles what lies between products.
     """
-    block = self._block
-    kept = x if output_range is None else x[:, :output_range]
-    a = self._attention(kept, x, bias, noise)
-    a = dropout(a, block.attention_dropout, noise, self._site + 1)
-    h = self._close("attention", kept, a, self.attention_norm, noise)
-    f = block.output(block.activation(block.intermediate(h)))
-    f = dropout(f, block.output_dropout, noise, self._site + 3)
-    return self._close("output", h, f, self.output_norm, noise)
-
-  def _attention(self, queries, x, bias, noise):
-    """Multi-head self-attention of `queries` over `x`, with its projection."""
-    block = self._block
-    query = self._split(block.query(queries))  # [batch, queries, heads, width]
-    key = self._split(block.key(x))  # [batch, seq, heads, width]
-    value = self._split(block.value(x))
-    query = query * tf.cast(query.shape[-1] ** -0.5, query.dtype)
-    scores = tf.einsum("bqhw,bkhw->bhqk", query, key)
-    probabilities = tf.nn.softmax(tf.cast(scores, tf.float32) + bias)
-    probabilities = dropout(
-      probabilities, block.probabilities_dropout, noise, self._site
+    run = _Run(low or self._block, noise, compiled)
+    kept = x if queries is None else queries
+    a = self._attention(run, kept, x, bias)
+    a = run.dropout(a, run.block.attention_dropout, self._site + 1)
+    h = self._close(run, "attention", kept, a, self.attention_norm)
+    f = kernels.activate(
+      run.block.intermediate(h),
+      activation=run.block.activation,
+      compiled=compiled,
     )
-    probabilities = tf.cast(probabilities, value.dtype)
-    mixed = tf.einsum("bhqk,bkhw->bqhw", probabilities, value)
+    f = run.dropout(
+      run.block.output(f), run.block.output_dropout, self._site + 3
+    )
+    return self._close(run, "output", h, f, self.output_norm)
+
+  def _attention(self, run, queries, x, bias):
+    """Multi-head self-attention of `queries` over `x`, with its projection."""
+    block = run.block
+    if block.query_key_value is None or queries is not x:
+      query, key, value = (
+        _heads(linear(tokens), 1, block.num_heads)[0]
+        for linear, tokens in (
+          (block.query, queries), (block.key, x), (block.value, x)
+        )
+      )
+    else:
+      query, key, value = tf.unstack(
+        _heads(block.query_key_value(x), 3, block.num_heads)
+      )
+    scores = tf.linalg.matmul(query, key, transpose_b=True)
+    shares = run.probabilities(scores, bias, query.shape[-1], self._site)
+    mixed = tf.transpose(tf.linalg.matmul(shares, value), [0, 2, 1, 3])
     shape = tf.shape(mixed)
     return block.attention_output(
       tf.reshape(mixed, [shape[0], shape[1], block.attention_output.inputs])
     )
 
-  def _split(self, x):
-    shape = tf.shape(x)
-    heads = self._block.num_heads
-    return tf.reshape(x, [shape[0], shape[1], heads, x.shape[-1] // heads])
-
-  def _close(self, sublayer, x, h, norm, noise):
+  def _close(self, run, sublayer, x, h, norm):
     """Y = LN(x + h + s·B(z))."""
-    total = x + h
+    terms = [h]
     if sublayer in self.adapters:
       z = {
         "output": lambda: h,
-        "normalised": lambda: tf.cast(norm(total), h.dtype),
+        "normalised": lambda: run.norm_of_sum(norm, x, h),
         "input": lambda: x,
       }[self._method.z]()
       site = self._site + {"attention": 2, "output": 4}[sublayer]
-      total = total + self.adapters[sublayer](
-        z, training=noise is not None, noise=noise, site=site
+      terms.append(
+        self.adapters[sublayer](
+          tf.cast(z, h.dtype),
+          training=run.noise is not None,
+          noise=run.noise,
+          site=site,
+          compiled=run.compiled,
+        )
       )
-    return tf.cast(norm(total), x.dtype)
+    return run.norm_of_sum(norm, x, *terms)
+
+
+class _Run(NamedTuple):
+  """One forward pass: whose weights, which noise, and how."""
+
+  block: parts_lib.Block
+  noise: dropout_lib.Noise | None
+  compiled: bool
+
+  def dropout(self, x, rate, site):
+    return dropout_lib.dropout(x, rate, self.noise, site, self.compiled)
+
+  def probabilities(self, scores, bias, width, site):
+    rate, keys = self.block.probabilities_dropout, []
+    if self.noise is not None and rate:
+      keys = [dropout_lib.row_keys(self.noise, site, tf.shape(scores)[0])]
+    return kernels.probabilities(
+      scores,
+      bias,
+      *keys,
+      scale=width**-0.5,
+      rate=rate,
+      compiled=self.compiled,
+      wrt=(0,),
+    )
+
+  def norm_of_sum(self, norm, first, *others):
+    return normalise(norm, first, *others, compiled=self.compiled)
+
+
+def normalise(norm, first, *others, compiled):
+  """LN(first + others) by a borrowed or by the task's own LayerNorm."""
+  terms = (0, *range(3, 3 + len(others)))
+  trained = (1, 2) if norm.trains else ()
+  return kernels.norm_of_sum(
+    first,
+    norm.gamma,
+    norm.beta,
+    *others,
+    epsilon=norm.epsilon,
+    compiled=compiled,
+    wrt=(*terms, *trained),
+  )
+
+
+def _heads(x, count, heads):
+  """`[batch, seq, count · hidden]` cut up by heads.
+
+  Returns:
+    `[count, batch, heads, seq, hidden / heads]`.
+  """
+  shape = tf.shape(x)
+  width = x.shape[-1] // count // heads
+  x = tf.reshape(x, [shape[0], shape[1], count, heads, width])
+  return tf.transpose(x, [2, 0, 3, 1, 4])

@@ -11,6 +11,7 @@ METHODS = ("houlsby", "pfeiffer", "parallel")
 ACTIVATIONS = ("gelu_tanh", "gelu", "relu", "swish", "tanh")
 STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 HEAD_INPUTS = ("first_token", "pooled_output")
+PRECISIONS = ("auto", "float32", "bfloat16")
 TASK_TYPES = ("classification", "regression")
 
 
@@ -116,6 +117,16 @@ class TrainConfig:
     tpu: Address of the TPU, `local` on a TPU VM or in Colab.
     checkpoint_steps: Steps between resumable checkpoints; one is also
       written after every epoch.
+    precision: Of products with frozen kernels: `float32`, `bfloat16`, or
+      `auto`, bfloat16 where the processor multiplies it faster.
+    recompute: Whether the backward pass computes each block again instead of
+      keeping its inner activations: less memory, more time.
+    steps_per_loop: Steps between two returns to Python; more than one is for
+      TPUs, where returning costs more than a step.
+    cache_prefix: Whether the output of the blocks below the lowest adapter is
+      computed once for the training file and kept. For `adapter.layers`
+      without the lowest blocks.
+    cache_gigabytes: Most that `cache_prefix` may take; above 1 it is on disk.
   """
 
   epochs: int = 3
@@ -129,6 +140,11 @@ class TrainConfig:
   replicas: int = 0
   tpu: str = "local"
   checkpoint_steps: int = 500
+  precision: str = "auto"
+  recompute: bool = False
+  steps_per_loop: int = 1
+  cache_prefix: bool = False
+  cache_gigabytes: float = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,9 +181,10 @@ def validate(config: Config) -> None:
       "`adapter.train_pooler` needs `head.input=pooled_output`; got "
       f"{config.head.input!r}, which does not read the pooler."
     )
-  for key in ("epochs", "batch_size", "checkpoint_steps"):
+  _one_of("train.precision", config.train.precision, PRECISIONS)
+  for key in ("epochs", "batch_size", "checkpoint_steps", "steps_per_loop"):
     _at_least(f"train.{key}", getattr(config.train, key), 1)
-  for key in ("learning_rate", "clip_norm"):
+  for key in ("learning_rate", "clip_norm", "cache_gigabytes"):
     _positive(f"train.{key}", getattr(config.train, key))
   for key in ("warmup", "weight_decay"):
     _share(f"train.{key}", getattr(config.train, key))

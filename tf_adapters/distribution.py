@@ -1,6 +1,9 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """`tf.distribute` strategies by name, and batches cut over their replicas."""
 
+import contextlib
+import hashlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +12,14 @@ from official.common import distribute_utils
 
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
+
+# How TensorFlow names, in different places, a worker that is gone.
+_LOST = (
+  tf.errors.AbortedError,
+  tf.errors.CancelledError,
+  tf.errors.DeadlineExceededError,
+  tf.errors.UnavailableError,
+)
 
 
 def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
@@ -59,20 +70,72 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
   )
 
 
+def wait_for_all(strategy: tf.distribute.Strategy) -> None:
+  """Waits until every worker has come here."""
+  all_agree(strategy, b"")
+
+
+def all_agree(strategy: tf.distribute.Strategy, content: bytes) -> bool:
+  """Whether all workers have the same content; waits for all of them."""
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return True
+
+  # Not the whole digest: integers of 64 bits can be gathered anywhere.
+  number = int.from_bytes(hashlib.sha256(content).digest()[:7], "big")
+
+  def own():
+    return tf.constant([number], tf.int64)
+
+  @tf.function
+  def gather():
+    return strategy.gather(strategy.run(own), axis=0)
+
+  return len(np.unique(gather())) == 1
+
+
+@contextlib.contextmanager
+def naming_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+  """Says in one sentence that another worker of this run is gone.
+
+  TensorFlow ends all that waits for a worker at once when its process dies,
+  and some ten seconds after it was last heard of.
+  """
+  try:
+    yield
+  except _LOST as error:
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+      raise
+    raise InputError(
+      "another worker of this run has ended or cannot be reached; start all "
+      "of them again to go on from the last checkpoint."
+    ) from error
+
+
 def compiles_steps(strategy: tf.distribute.Strategy) -> bool:
-  """Whether a step is to be compiled by `jit_compile`.
+  """Whether a step is to be compiled whole, by `jit_compile`.
 
   Several replicas on one host share no compiled function (their variables
-  sit on other devices), and a TPU strategy compiles by itself.
+  sit on other devices), and a TPU strategy compiles by itself. On a CPU the
+  products are faster outside XLA: there `fuses_kernels`.
   """
-  tpu = isinstance(strategy, tf.distribute.TPUStrategy)
-  return strategy.num_replicas_in_sync == 1 and not tpu
+  gpus = tf.config.list_physical_devices("GPU")
+  return bool(gpus) and strategy.num_replicas_in_sync == 1
+
+
+def fuses_kernels(strategy: tf.distribute.Strategy) -> bool:
+  """Whether XLA is to compile what lies between products, piece by piece."""
+  accelerators = tf.config.list_physical_devices("GPU") or (
+    isinstance(strategy, tf.distribute.TPUStrategy)
+  )
+  return not accelerators and strategy.num_replicas_in_sync == 1
 
 
 def split(
-  strategy: tf.distribute.Strategy, batch: Mapping[str, np.ndarray]
+  strategy: tf.distribute.Strategy,
+  batch: Mapping[str, np.ndarray],
+  axis: int = 0,
 ) -> dict[str, tf.Tensor]:
-  """Cuts a global batch into equal parts, replica 0 first."""
+  """Cuts a global batch along `axis` into equal parts, replica 0 first."""
   replicas = strategy.num_replicas_in_sync
   if replicas == 1:
     return {name: tf.constant(value) for name, value in batch.items()}
@@ -80,7 +143,7 @@ def split(
   def part(context):
     index = context.replica_id_in_sync_group
     return {
-      name: tf.constant(np.split(value, replicas)[index])
+      name: tf.constant(np.split(value, replicas, axis)[index])
       for name, value in batch.items()
     }
 

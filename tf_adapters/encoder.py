@@ -1,81 +1,24 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""A borrowed encoder with one task's adapters in between: `build`."""
+"""All blocks of one borrowed encoder with one task's adapters in between."""
 
-import dataclasses
 import random
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import garden
+from tf_adapters import inputs as inputs_lib
 from tf_adapters import methods
 from tf_adapters import parts as parts_lib
 from tf_adapters.block import AdapterBlock
+from tf_adapters.block import normalise
+from tf_adapters.compute import PLAIN
 from tf_adapters.errors import InputError
 from tf_adapters.layers.copies import LinearCopy
 from tf_adapters.layers.copies import NormCopy
 from tf_adapters.layers.dropout import dropout
 from tf_adapters.layers.dropout import fresh_noise
-
-
-def build(
-  encoder: tf_keras.layers.Layer,
-  size: int = 64,
-  *,
-  head: tf_keras.layers.Layer | None = None,
-  seed: int | None = None,
-  **options: Any,
-) -> tf_keras.Model:
-  """Puts adapters into the blocks of `encoder` and returns a model of them.
-
-  The encoder is borrowed: the model reads its variables and never assigns
-  to them, so any number of models can share one encoder. At the start the
-  model computes what the encoder computes, but for the near-identity
-  initialisation of the adapters. Its trainable variables are exactly the
-  adapters (2·d·m + d + m each), with `train_layer_norm` copies of the
-  LayerNorms, with `train_pooler` a copy of the pooler, and the head.
-
-  Source: Houlsby et al., ICML 2019, section 2; for the placements those that
-  `tf_adapters.methods` names.
-
-  Args:
-    encoder: A Model Garden `BertEncoderV2`, or the functional `BertEncoder`
-      of `build_encoder` for `type: bert`.
-    size: Bottleneck size m.
-    head: A layer that maps the encoder's dictionary of outputs to the
-      model's output, for instance `tf_adapters.Head(units=3)`; None returns
-      the dictionary.
-    seed: Seed of the adapters; None draws one.
-    **options: `method` ("houlsby", "pfeiffer", "parallel"), `activation`,
-      `init_stddev`, `dropout`, `layers` (numbers of the blocks that get
-      adapters), `train_layer_norm` and `train_pooler`, as
-      `tf_adapters.AdapterConfig` describes them. With `layers`, only the
-      LayerNorms of those blocks train, and the embedding's if block 0 is
-      among them, so that nothing is differentiated below the lowest adapter.
-
-  Returns:
-    A Keras model. Inputs: `input_word_ids`, `input_mask`, `input_type_ids`,
-    int32 `[batch, seq]`. Outputs without a head: `sequence_output`
-    `[batch, seq, hidden]`, `pooled_output` `[batch, hidden]` and
-    `encoder_outputs`, the list of all blocks' outputs.
-
-  Raises:
-    InputError: for an encoder or an option that is not supported.
-  """
-  known = {field.name for field in dataclasses.fields(config_lib.AdapterConfig)}
-  for name in options:
-    if name not in known:
-      raise InputError(
-        f"`build` has no option `{name}`; options are "
-        + ", ".join(f"`{option}`" for option in sorted(known))
-        + "."
-      )
-  config = config_lib.AdapterConfig(size=size, **options)
-  config_lib.validate_adapter(config)
-  seed = random.randrange(1 << 30) if seed is None else seed
-  adapted = AdapterEncoder(encoder, config, seed)
-  return adapted if head is None else TaskModel(adapted, head)
 
 
 class AdapterEncoder(tf_keras.Model):
@@ -90,9 +33,10 @@ class AdapterEncoder(tf_keras.Model):
     config: config_lib.AdapterConfig,
     seed: int,
   ):
-    parts = parts_lib.lay_open(encoder)
+    parts = garden.lay_open(encoder)
     super().__init__(name="adapter_encoder", dtype=parts.policy)
     adapted = _adapted_blocks(config, len(parts.blocks))
+    self.first_trained = min(adapted)
     self._parts = parts
     # A holder that Keras does not look into: through the encoder itself it
     # would pass on `trainable = False`, and load weights into it.
@@ -123,34 +67,52 @@ class AdapterEncoder(tf_keras.Model):
     # As on Model Garden's encoders, so that its heads take this one too.
     self.inputs = {
       name: tf_keras.Input([None], dtype=tf.int32, name=name)
-      for name in INPUT_NAMES
+      for name in inputs_lib.INPUT_NAMES
     }
-    self(self.inputs)
 
-  def call(self, inputs, training=None, noise=None, output_range=None):
+  def call(
+    self,
+    inputs,
+    training=None,
+    noise=None,
+    output_range=None,
+    compute=None,
+  ):
     """Encodes a batch.
 
     Args:
       inputs: `input_word_ids`, `input_mask`, `input_type_ids`, each int32
-        `[batch, seq]`, as a dictionary or in this order.
+        `[batch, seq]`, as a dictionary or in this order. A dictionary may
+        also hold several texts a row: `input_mask` then numbers the texts
+        of a row from 1 (0 is padding), `input_positions` `[batch, seq]`
+        starts at 0 with every text, and `first_tokens` `[batch, texts]` says
+        where each starts; outputs have one row a text, its first token. And
+        it may hold `prefix_output`, what `prefix` returned.
       training: Whether dropout is on.
       noise: `Noise` of the step, by which dropout repeats; None draws a
         fresh one in training.
       output_range: How many positions of the last block to compute, from
         the first; None: all.
+      compute: In which precision, compiled or not; None: as the encoder is,
+        op by op.
     """
-    word_ids, mask, type_ids = unpack_inputs(inputs)
+    compute = compute or PLAIN
+    inputs = inputs_lib.unpack(inputs)
     noise = (noise or fresh_noise()) if training else None
-    dtype = self._parts.policy.compute_dtype
-    x = self._embed(word_ids, type_ids)
-    x = dropout(x, self._parts.embedding_dropout, noise, site=0)
-    x = tf.cast(x, dtype)
-    bias = (1.0 - tf.cast(mask, tf.float32))[:, None, None, :] * -1e9
-    outputs = []
-    for block in self.adapter_blocks:
-      last = block is self.adapter_blocks[-1]
-      x = block(x, bias, noise, output_range if last else None)
+    if self.first_trained:
+      outputs = self._prefix(inputs, compute)
+      x = tf.stop_gradient(outputs[-1])
+    else:
+      outputs, x = [], self._embed(inputs, noise, compute)
+    bias = inputs_lib.attention_bias(inputs)
+    for index in range(self.first_trained, len(self.adapter_blocks)):
+      queries, seen = None, bias
+      if index == len(self.adapter_blocks) - 1:
+        queries, seen = inputs_lib.queries(inputs, x, bias, output_range)
+      x = self._run(index, compute, noise, x, seen, queries)
       outputs.append(x)
+    if "first_tokens" in inputs:
+      x = tf.reshape(x, [-1, 1, x.shape[-1]])
     pooled = tf.nn.tanh(self.pooler(x[:, 0]))
     return {
       "sequence_output": x,
@@ -158,12 +120,56 @@ class AdapterEncoder(tf_keras.Model):
       "encoder_outputs": outputs,
     }
 
-  def _embed(self, word_ids, type_ids):
+  def prefix(self, inputs, compute=None):
+    """What enters the lowest block that trains: `[batch, seq, hidden]`.
+
+    Nothing below it trains, so it has no dropout and no backward pass, and
+    is the same in every epoch.
+    """
+    return self._prefix(inputs_lib.unpack(inputs), compute or PLAIN)[-1]
+
+  def _prefix(self, inputs, compute):
+    """Outputs of the blocks below the lowest that trains."""
+    if "prefix_output" in inputs:
+      return [inputs["prefix_output"]]
+    x = self._embed(inputs, None, compute)
+    bias = inputs_lib.attention_bias(inputs)
+    outputs = []
+    for index in range(self.first_trained):
+      x = self._run(index, compute, None, x, bias)
+      outputs.append(x)
+    return outputs
+
+  def _run(self, index, compute, noise, x, bias, queries=None):
+    block = self.adapter_blocks[index]
+    low = compute.low and compute.low.blocks[index]
+
+    def run(x, bias, *queries):
+      return block(
+        x, bias, noise, *queries, low=low, compiled=compute.compiled
+      )
+
+    if compute.recompute and noise is not None:
+      run = tf.recompute_grad(run)
+    return run(x, bias, *([] if queries is None else [queries]))
+
+  def _embed(self, inputs, noise, compute):
     parts = self._parts
-    x = tf.gather(parts.word_embeddings, word_ids)
-    x = x + parts.position_embeddings[: tf.shape(word_ids)[1]]
-    x = x + tf.gather(parts.type_embeddings, type_ids)
-    return self.embedding_norm(x)
+    positions = inputs.get("input_positions")
+    if positions is None:
+      length = tf.shape(inputs["input_word_ids"])[1]
+      position = parts.position_embeddings[:length]
+    else:
+      position = tf.gather(parts.position_embeddings, positions)
+    x = normalise(
+      self.embedding_norm,
+      tf.gather(parts.word_embeddings, inputs["input_word_ids"]),
+      position,
+      tf.gather(parts.type_embeddings, inputs["input_type_ids"]),
+      compiled=compute.compiled,
+    )
+    x = dropout(x, parts.embedding_dropout, noise, 0, compute.compiled)
+    return tf.cast(x, parts.policy.compute_dtype)
 
   @property
   def borrowed(self) -> parts_lib.Parts:
@@ -205,47 +211,6 @@ class AdapterEncoder(tf_keras.Model):
       for weight in layer.weights
     ]
     return owned + [variable for _, variable in self._parts.named()]
-
-
-class TaskModel(tf_keras.Model):
-  """An adapted encoder and a head: token ids in, the head's output out.
-
-  Made by `build`, which documents it.
-  """
-
-  def __init__(self, encoder: AdapterEncoder, head: tf_keras.layers.Layer):
-    super().__init__(name="task_model")
-    self.encoder = encoder
-    self.head = head
-    self(encoder.inputs)
-
-  def call(self, inputs, training=None, noise=None):
-    output_range = getattr(self.head, "output_range", None)
-    outputs = self.encoder(
-      inputs, training=training, noise=noise, output_range=output_range
-    )
-    if noise is None:  # a head of the caller's own may not know `noise`
-      return self.head(outputs, training=training)
-    return self.head(outputs, training=training, noise=noise)
-
-
-INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
-
-
-def unpack_inputs(inputs: Any) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-  """The three inputs in order, out of a dictionary or a sequence."""
-  if isinstance(inputs, dict):
-    missing = [name for name in INPUT_NAMES if name not in inputs]
-    if missing:
-      raise InputError(
-        f"`inputs` lacks `{missing[0]}`; it has {sorted(inputs)}."
-      )
-    return tuple(inputs[name] for name in INPUT_NAMES)
-  if len(inputs) != len(INPUT_NAMES):
-    raise InputError(
-      f"`inputs` must be {', '.join(INPUT_NAMES)}; got {len(inputs)} tensors."
-    )
-  return tuple(inputs)
 
 
 def _adapted_blocks(

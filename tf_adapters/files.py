@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import fcntl
+import glob
 import hashlib
 import os
 import pathlib
@@ -71,6 +72,15 @@ def folder_aside(parent: pathlib.Path, name: str) -> Iterator[pathlib.Path]:
       yield aside
   finally:
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_left_aside(parent: pathlib.Path, name: str) -> None:
+  """Removes what processes that were killed left of their `folder_aside`.
+
+  The caller makes sure, by a lock, that none is being written now.
+  """
+  for left in parent.glob(f".{glob.escape(name)}.new-*"):
+    shutil.rmtree(left, ignore_errors=True)
 
 
 def publish(aside: pathlib.Path, place: pathlib.Path) -> None:

@@ -4,7 +4,7 @@
 import tf_keras
 
 from tf_adapters import config as config_lib
-from tf_adapters import encoder as encoder_lib
+from tf_adapters import model as model_lib
 from tf_adapters import settings as settings_lib
 from tf_adapters import tasks
 from tf_adapters import tuning
@@ -15,15 +15,15 @@ from tf_adapters.store import Module
 
 def new_model(
   encoder: tf_keras.layers.Layer, task: tasks.Task, config: config_lib.Config
-) -> encoder_lib.TaskModel:
+) -> model_lib.TaskModel:
   """The untrained model of a task."""
   seed = config.train.seed
   head = Head(task.units, **vars(config.head), seed=seed)
   options = dict(vars(config.adapter))
-  return encoder_lib.build(encoder, head=head, seed=seed, **options)
+  return model_lib.build(encoder, head=head, seed=seed, **options)
 
 
-def weights(model: encoder_lib.TaskModel) -> dict:
+def weights(model: model_lib.TaskModel) -> dict:
   """The arrays that a module of this model holds."""
   return {
     item.name: item.variable.numpy() for item in tuning.task_variables(model)
@@ -32,7 +32,7 @@ def weights(model: encoder_lib.TaskModel) -> dict:
 
 def restore(
   encoder: tf_keras.layers.Layer, module: Module
-) -> tuple[encoder_lib.TaskModel, tasks.Task]:
+) -> tuple[model_lib.TaskModel, tasks.Task]:
   """The trained model and the task of a module.
 
   Raises:

@@ -1,8 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""A Model Garden BERT laid open: its weights by role.
+"""A BERT laid open: its weights by role.
 
-This is the only file that knows Model Garden's attributes. Checkpoint loaders
-write through it, the fingerprint and the forward pass read through it.
+Checkpoint loaders write through it, the fingerprint and the forward pass read
+through it.
 """
 
 import dataclasses
@@ -11,10 +11,6 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
-from official.nlp.modeling import layers as garden_layers
-from official.nlp.modeling.networks import bert_encoder
-
-from tf_adapters.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +18,9 @@ class Linear:
   """A dense map y = x·W + b; W and b may be stored split by heads.
 
   Attributes:
-    kernel: Variable of `inputs` x `outputs` numbers, in that order.
-    bias: Variable of `outputs` numbers.
+    kernel: Variable of `inputs` x `outputs` numbers, in that order; a tensor
+      if lowered.
+    bias: The same of `outputs` numbers.
     inputs: Width of x.
     outputs: Width of y.
   """
@@ -34,9 +31,37 @@ class Linear:
   outputs: int
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """Maps `[..., inputs]` to `[..., outputs]` in the dtype of `x`."""
-    kernel = tf.reshape(self.kernel, [self.inputs, self.outputs])
-    return dense(x, kernel, tf.reshape(self.bias, [self.outputs]))
+    """Maps `[..., inputs]` to `[..., outputs]`.
+
+    The product is computed, and returned, in the dtype of the kernel if that
+    is a lower precision, else in that of `x`.
+    """
+    if self.kernel.dtype == tf.bfloat16:
+      x = tf.cast(x, tf.bfloat16)
+    return dense(x, self.matrix, tf.reshape(self.bias, [self.outputs]))
+
+  @property
+  def matrix(self) -> tf.Tensor:
+    """The kernel as `[inputs, outputs]`."""
+    return tf.reshape(self.kernel, [self.inputs, self.outputs])
+
+  def lowered(self) -> "Linear":
+    """A copy in bfloat16, which nothing keeps in step with this one."""
+    return dataclasses.replace(
+      self,
+      kernel=tf.cast(self.kernel, tf.bfloat16),
+      bias=tf.cast(self.bias, tf.bfloat16),
+    )
+
+
+@tf.custom_gradient
+def _add_bias(y, bias):
+  def gradient(upstream):
+    # A product sums faster than the op's own gradient, and in float32.
+    ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
+    return upstream, tf.linalg.matmul(ones, upstream)[0]
+
+  return tf.nn.bias_add(y, bias), gradient  # one kernel with the product
 
 
 def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
@@ -45,24 +70,32 @@ def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
   # One plain product: an einsum over `...` has a gradient with respect to W
   # that makes an outer product for every token before it sums them.
   y = tf.linalg.matmul(tf.reshape(x, [-1, inputs]), tf.cast(kernel, x.dtype))
-  y = y + tf.cast(bias, x.dtype)
+  y = _add_bias(y, tf.cast(bias, x.dtype))
   return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], axis=0))
 
 
 @dataclasses.dataclass(frozen=True)
 class Norm:
-  """Layer normalisation over the last axis, in float32 as BERT has it."""
+  """Layer normalisation over the last axis, in float32 as BERT has it.
+
+  Attributes:
+    gamma: `[hidden]`.
+    beta: `[hidden]`.
+    epsilon: Added to the variance.
+    trains: Whether gamma and beta get gradients.
+  """
 
   gamma: tf.Variable
   beta: tf.Variable
   epsilon: float
+  trains: bool = False
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     return layer_norm(x, self.gamma, self.beta, self.epsilon)
 
 
 def layer_norm(
-  x: tf.Tensor, gamma: tf.Variable, beta: tf.Variable, epsilon: float
+  x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
 ) -> tf.Tensor:
   """(x - mean) / sqrt(variance + epsilon) · gamma + beta, in float32."""
   x = tf.cast(x, tf.float32)
@@ -80,6 +113,7 @@ class Block:
     probabilities_dropout: Rate on the attention probabilities.
     attention_dropout: Rate on the attention sublayer's output.
     output_dropout: Rate on the feed-forward sublayer's output.
+    query_key_value: The three in one, if lowered.
   """
 
   query: Linear
@@ -95,6 +129,19 @@ class Block:
   probabilities_dropout: float
   attention_dropout: float
   output_dropout: float
+  query_key_value: Linear | None = None
+
+  def lowered(self) -> "Block":
+    """The same with kernels and biases in bfloat16."""
+    linears = {name: getattr(self, name).lowered() for name in BLOCK_LINEARS}
+    three = [linears[name] for name in ("query", "key", "value")]
+    merged = Linear(
+      kernel=tf.concat([part.matrix for part in three], axis=1),
+      bias=tf.concat([tf.reshape(part.bias, [-1]) for part in three], axis=0),
+      inputs=self.query.inputs,
+      outputs=sum(part.outputs for part in three),
+    )
+    return dataclasses.replace(self, **linears, query_key_value=merged)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +178,12 @@ class Parts:
   def vocabulary_size(self) -> int:
     return self.word_embeddings.shape[0]
 
+  def lowered(self) -> "Parts":
+    """The same with the blocks' kernels and biases in bfloat16."""
+    return dataclasses.replace(
+      self, blocks=tuple(block.lowered() for block in self.blocks)
+    )
+
   def named(self) -> Iterator[tuple[str, tf.Variable]]:
     """Every variable with its name, in one fixed order."""
     yield "embeddings/word", self.word_embeddings
@@ -161,120 +214,3 @@ def _named_linear(name: str, linear: Linear):
 def _named_norm(name: str, norm: Norm):
   yield f"{name}/gamma", norm.gamma
   yield f"{name}/beta", norm.beta
-
-
-def lay_open(encoder: tf_keras.layers.Layer) -> Parts:
-  """Reads the parts of `encoder`; an encoder never called is built first.
-
-  Args:
-    encoder: A `BertEncoderV2`, or the functional `BertEncoder` that Model
-      Garden's `build_encoder` returns for `type: bert`.
-
-  Raises:
-    InputError: for any other object, and for BERTs that compute something
-      else than post-LayerNorm blocks at full width.
-  """
-  _check_encoder(encoder)
-  if not encoder.built:
-    encoder(encoder.inputs)
-  blocks = tuple(_block(layer) for layer in encoder.transformer_layers)
-  return Parts(
-    word_embeddings=encoder._embedding_layer.embeddings,
-    position_embeddings=encoder._position_embedding_layer._position_embeddings,
-    type_embeddings=encoder._type_embedding_layer.embeddings,
-    embedding_norm=_norm(encoder._embedding_norm_layer),
-    embedding_dropout=encoder.get_config()["output_dropout"],
-    blocks=blocks,
-    pooler=_linear(encoder.pooler_layer),
-    policy=encoder.transformer_layers[0].dtype_policy,
-  )
-
-
-_TAKEN = "a Model Garden `BertEncoderV2` or `BertEncoder`"
-
-
-def _check_encoder(encoder: tf_keras.layers.Layer) -> None:
-  if type(encoder) not in (
-    bert_encoder.BertEncoderV2,
-    bert_encoder.BertEncoder,
-  ):
-    kind = f"{type(encoder).__module__}.{type(encoder).__qualname__}"
-    raise InputError(f"`encoder` must be {_TAKEN}; got {kind}.")
-  config = encoder.get_config()
-  if config["embedding_width"] != config["hidden_size"]:
-    raise InputError(
-      "`encoder` must have `embedding_width` equal to `hidden_size` "
-      f"{config['hidden_size']}; got {config['embedding_width']} "
-      "(factorised embeddings are not supported)."
-    )
-  refused = {
-    "norm_first": "its LayerNorms come before the sublayers",
-    "with_dense_inputs": "it takes dense inputs",
-    "return_attention_scores": "it returns attention scores",
-    "return_word_embeddings": "it returns word embeddings",
-    "output_range": "it cuts its output",
-  }
-  for key, reason in refused.items():
-    if config.get(key):
-      raise InputError(
-        f"`encoder` was made with `{key}={config[key]}`, that is, {reason}; "
-        "this is not supported."
-      )
-  if not config.get("dict_outputs", True):
-    raise InputError(
-      "`encoder` must return a dictionary; make it with `dict_outputs=True`."
-    )
-
-
-def _check_block(layer: tf_keras.layers.Layer) -> None:
-  if type(layer) is not garden_layers.TransformerEncoderBlock:
-    raise InputError(
-      "`encoder` must consist of `TransformerEncoderBlock`s; block "
-      f"{layer.name!r} is a {type(layer).__name__}."
-    )
-  plain = {
-    "norm_first": False,
-    "use_bias": True,
-    "inner_dropout": 0.0,
-    "num_kv_heads": None,
-    "linformer_dim": None,
-    "output_last_dim": None,
-    "use_query_residual": True,
-  }
-  config = layer.get_config()
-  for key, value in plain.items():
-    if config[key] != value:
-      raise InputError(
-        f"`encoder` has a block with `{key}={config[key]}`; only {value} is "
-        "supported."
-      )
-
-
-def _block(layer: tf_keras.layers.Layer) -> Block:
-  _check_block(layer)
-  attention = layer._attention_layer
-  return Block(
-    query=_linear(attention._query_dense),
-    key=_linear(attention._key_dense),
-    value=_linear(attention._value_dense),
-    attention_output=_linear(attention._output_dense),
-    attention_norm=_norm(layer._attention_layer_norm),
-    intermediate=_linear(layer._intermediate_dense),
-    output=_linear(layer._output_dense),
-    output_norm=_norm(layer._output_layer_norm),
-    num_heads=attention._num_heads,
-    activation=layer._inner_activation,
-    probabilities_dropout=attention._dropout,
-    attention_dropout=layer._attention_dropout.rate,
-    output_dropout=layer._output_dropout.rate,
-  )
-
-
-def _linear(layer: tf_keras.layers.Layer) -> Linear:
-  outputs = layer.bias.shape.num_elements()
-  inputs = layer.kernel.shape.num_elements() // outputs
-  return Linear(layer.kernel, layer.bias, inputs, outputs)
-
-
-def _norm(layer: tf_keras.layers.Layer) -> Norm:
-  return Norm(layer.gamma, layer.beta, layer.epsilon)

@@ -15,16 +15,17 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import batching
+from tf_adapters import compute
 from tf_adapters import config as config_lib
-from tf_adapters import data
 from tf_adapters import distribution
 from tf_adapters import files
 from tf_adapters import json_files
+from tf_adapters import memory
 from tf_adapters import modules
 from tf_adapters import reporting
+from tf_adapters import run_inputs
 from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
-from tf_adapters import tasks
 from tf_adapters import text
 from tf_adapters import trainer as trainer_lib
 from tf_adapters import training
@@ -33,6 +34,7 @@ from tf_adapters.checkpoints import huggingface
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
+from tf_adapters.run_inputs import Inputs
 from tf_adapters.version import __version__
 
 
@@ -48,6 +50,8 @@ class TrainResult:
     encoder_parameters: What is frozen and shared.
     examples_per_s: Speed of training steps, compilations left out.
     seconds: From the call to the finished module.
+    peak_memory_gb: The most that the process has held in memory, in 10**9
+      bytes; None where the system does not say.
     store: The folder of the store.
   """
 
@@ -58,20 +62,8 @@ class TrainResult:
   encoder_parameters: int
   examples_per_s: float | None
   seconds: float
+  peak_memory_gb: float | None
   store: str
-
-
-@dataclasses.dataclass(frozen=True)
-class _Inputs:
-  """A run's settings and data, read and checked before anything is built."""
-
-  config: config_lib.Config
-  store: store_lib.Store
-  examples: dict[str, data.Examples]  # `train` and perhaps `dev`
-  checksums: dict[str, str]
-  task: tasks.Task
-  targets: dict[str, Any]
-  metric: str
 
 
 def train(
@@ -101,9 +93,10 @@ def train(
   began = time.perf_counter()
   if not isinstance(config, config_lib.Config):
     config = settings_lib.from_dict(config)
-  inputs = _read(config, overwrite)
+  inputs = run_inputs.read(config, overwrite)
   strategy = distribution.get_strategy(config.train)
-  with strategy.scope():
+  with strategy.scope(), distribution.naming_lost_workers(strategy):
+    run_inputs.check_same_everywhere(inputs, strategy)
     encoder = _load_encoder(inputs)
     model = modules.new_model(encoder, inputs.task, config)
     trainer = _trainer(inputs, encoder, model, reporter)
@@ -119,54 +112,18 @@ def train(
     encoder_parameters=tuning.encoder_parameters(model),
     examples_per_s=result.examples_per_s,
     seconds=time.perf_counter() - began,
+    peak_memory_gb=memory.peak_gigabytes(),
     store=config.store,
   )
 
 
-def _read(config: config_lib.Config, overwrite: bool) -> _Inputs:
-  store = store_lib.Store(config.store)
-  store_lib.check_name(config.task.name)
-  if not overwrite:
-    store.check_free(config.task.name)
-  if not config.data.train:
-    raise InputError("`data.train` must name the training file; got nothing.")
-  examples = {
-    "train": data.read(
-      config.data.train, key="data.train", config=config.data
-    )
-  }
-  if config.data.eval:
-    examples["dev"] = data.read(
-      config.data.eval, key="data.eval", columns=examples["train"].columns
-    )
-  task = tasks.from_examples(config.task.type, examples["train"])
-  return _Inputs(
-    config=config,
-    store=store,
-    examples=examples,
-    checksums={name: part.checksum() for name, part in examples.items()},
-    task=task,
-    targets={name: task.targets(part) for name, part in examples.items()},
-    metric=_metric(config, task),
-  )
-
-
-def _metric(config: config_lib.Config, task: tasks.Task) -> str:
-  metric = config.task.metric or task.metrics[0]
-  if metric not in task.metrics:
-    raise InputError(
-      f"`task.metric` must be one of {', '.join(task.metrics)} for a "
-      f"{task.type}; got {metric!r}."
-    )
-  return metric
-
-
-def _load_encoder(inputs: _Inputs) -> tf_keras.layers.Layer:
+def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
   config, store = inputs.config, inputs.store
   path = config.encoder
   if path is None:
     path = store.encoder_path() if store.exists else "minilm"
-  encoder = load_encoder(path)
+  with compute.policy(config.train.precision):
+    encoder = load_encoder(path)
   info = pretrained.of(encoder)
   longest = info.shape.max_position_embeddings
   if config.data.max_length > longest:
@@ -206,10 +163,12 @@ def _run_and_save(
   _create_store(store, inputs.config, encoder)
   folder = store.run_folder(name)
   with _only_run(folder, name):
+    # Before `fit`, until which no other worker looks into the folder.
     _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
     result = training.fit(trainer, folder)
     store.save(_module(inputs, encoder, model, result), overwrite)
     shutil.rmtree(folder / "checkpoints")
+    shutil.rmtree(folder / "prefix", ignore_errors=True)
   return result
 
 
@@ -238,7 +197,7 @@ def _only_run(folder: pathlib.Path, name: str):
     ) from None
 
 
-def _resume_or_clear(folder, inputs: _Inputs, fingerprint: str) -> None:
+def _resume_or_clear(folder, inputs: Inputs, fingerprint: str) -> None:
   """Keeps checkpoints only if they are of this very run."""
   identity = {
     "config": settings_lib.to_dict(inputs.config),
@@ -255,7 +214,7 @@ def _resume_or_clear(folder, inputs: _Inputs, fingerprint: str) -> None:
     files.write_file(path, content)
 
 
-def _module(inputs: _Inputs, encoder, model, result) -> store_lib.Module:
+def _module(inputs: Inputs, encoder, model, result) -> store_lib.Module:
   config, examples = inputs.config, inputs.examples
   return store_lib.Module(
     task=config.task.name,

@@ -80,6 +80,7 @@ class Store:
       if write_copy is not None:
         # One without a store.json is what a crash left; it may be any.
         shutil.rmtree(self.path / "encoder", ignore_errors=True)
+        files.remove_left_aside(self.path, "encoder")
         with files.folder_aside(self.path, "encoder") as aside:
           write_copy(aside)
           files.publish(aside, self.path / "encoder")
@@ -154,10 +155,12 @@ class Store:
     check_name(module.task)
     folder = self.path / "tasks"
     place = folder / module.task
-    with files.folder_aside(folder, module.task) as aside:
-      task_module.write(module, aside)
-      with self._lock():
-        self._recover_locked()
+    # Written under the lock, so that what is there aside is of the dead.
+    with self._lock():
+      self._recover_locked()
+      files.remove_left_aside(folder, module.task)
+      with files.folder_aside(folder, module.task) as aside:
+        task_module.write(module, aside)
         if overwrite and place.exists():
           files.sync_tree(aside)
           retired = folder / f".{module.task}.old"

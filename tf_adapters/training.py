@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_adapters import distribution
 from tf_adapters import writing
+from tf_adapters.errors import InputError
 from tf_adapters.trainer import Trainer
 
 _STEPS_PER_CURVE_POINT = 20
@@ -89,8 +90,13 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
     trainer: Made in its strategy's scope, in which this is called too.
     folder: Gets `checkpoints/` (the trained variables, the optimiser's
       state and the best epoch's variables, nothing frozen) and `curves/`
-      for TensorBoard.
+      for TensorBoard. Workers look into it once all have come here.
+
+  Raises:
+    InputError: if workers find different checkpoints there.
   """
+  trainer.cache_prefix(folder / "prefix")
+  distribution.wait_for_all(trainer.strategy)
   best = _BestEpoch(trainer)
   iterations = trainer.optimizer.iterations
   checkpoint = tf.train.Checkpoint(
@@ -129,6 +135,7 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
       summary_dir=str(folder / "curves/train") if chief else None,
       eval_summary_dir=str(folder / "curves/dev") if chief else None,
     )
+    _check_same_step(trainer, folder)
     with trainer.reporter.running(trainer.steps, int(iterations.numpy())):
       while best.evaluated.numpy() < trainer.config.epochs:
         epoch = int(best.evaluated.numpy()) + 1
@@ -140,6 +147,15 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   best.take()
   metrics = {} if trainer.problem.dev is None else trainer.evaluate(-1)
   return Result(metrics, best.epoch, trainer.examples_per_s)
+
+
+def _check_same_step(trainer: Trainer, folder: pathlib.Path) -> None:
+  step = str(int(trainer.optimizer.iterations.numpy()))
+  if not distribution.all_agree(trainer.strategy, step.encode()):
+    raise InputError(
+      "`store` must be one folder that all workers share; they found "
+      f"different checkpoints in {str(folder)!r}."
+    )
 
 
 def _steps_to_next_stop(trainer: Trainer, step: int) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tf_keras
 
-from tf_adapters.encoder import TaskModel
 from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.copies import LinearCopy
 from tf_adapters.layers.copies import NormCopy
 from tf_adapters.layers.head import Head
+from tf_adapters.model import TaskModel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ import safetensors
 import safetensors.numpy
 from official.nlp.modeling.networks import bert_encoder
 
+from tf_adapters import garden
 from tf_adapters import json_files
-from tf_adapters import parts as parts_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
 from tf_adapters.errors import InputError
@@ -122,7 +122,7 @@ def write(
     "".join(f"{piece}\n" for piece in info.vocabulary), encoding="utf-8"
   )
   tensors = {}
-  for name, variable in parts_lib.lay_open(encoder).named():
+  for name, variable in garden.lay_open(encoder).named():
     value = variable.numpy()
     if name.endswith("/kernel"):
       value = value.reshape([_inputs(name, info.shape), -1]).T

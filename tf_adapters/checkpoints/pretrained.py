@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf_keras
 from official.nlp.modeling.networks import bert_encoder
 
-from tf_adapters import parts as parts_lib
+from tf_adapters import garden
 from tf_adapters.errors import InputError
 
 
@@ -154,7 +154,7 @@ def assign(
       heads folded into one axis.
     where: The file, for errors.
   """
-  parts = parts_lib.lay_open(encoder)
+  parts = garden.lay_open(encoder)
   for name, variable in parts.named():
     value = weights(name)
     shape = tuple(variable.shape)
@@ -240,7 +240,7 @@ def _fingerprint(encoder, shape, vocabulary, lower_case) -> str:
     "vocabulary": list(vocabulary),
   }
   digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-  for name, variable in parts_lib.lay_open(encoder).named():
+  for name, variable in garden.lay_open(encoder).named():
     value = np.ascontiguousarray(variable.numpy(), np.dtype("<f4"))
     digest.update(f"{name}{list(value.shape)}".encode())
     digest.update(value)

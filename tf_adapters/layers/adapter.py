@@ -10,6 +10,7 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters import parts
 from tf_adapters.layers import dropout as dropout_lib
+from tf_adapters.layers import kernels
 
 ACTIVATIONS = types.MappingProxyType({
   "gelu_tanh": lambda x: tf.nn.gelu(x, approximate=True),
@@ -94,7 +95,7 @@ class AdapterLayer(tf_keras.layers.Layer):
     )
     return self.add_weight(name, shape, initializer=initializer)
 
-  def call(self, inputs, training=None, noise=None, site=0):
+  def call(self, inputs, training=None, noise=None, site=0, compiled=False):
     """Applies the adapter.
 
     Args:
@@ -102,11 +103,13 @@ class AdapterLayer(tf_keras.layers.Layer):
       training: Whether dropout is on.
       noise: `Noise` of the step; None draws a fresh one where needed.
       site: Number of this place in the network.
+      compiled: Whether XLA compiles what lies between the two products.
     """
     down = parts.dense(inputs, self.down_kernel, self.down_bias)
-    up = parts.dense(
-      ACTIVATIONS[self.activation](down), self.up_kernel, self.up_bias
+    inner = kernels.activate(
+      down, activation=ACTIVATIONS[self.activation], compiled=compiled
     )
+    up = parts.dense(inner, self.up_kernel, self.up_bias)
     if training and self.dropout:
       noise = noise or dropout_lib.fresh_noise()
       up = dropout_lib.dropout(up, self.dropout, noise, site)

@@ -14,6 +14,8 @@ class NormCopy(tf_keras.layers.Layer):
     norm: The borrowed LayerNorm; read once, never written.
   """
 
+  trains = True  # as of `parts.Norm`
+
   def __init__(self, norm: parts.Norm, **kwargs):
     super().__init__(dtype=tf.float32, **kwargs)
     self.epsilon = norm.epsilon

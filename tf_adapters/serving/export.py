@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tf_adapters import encoder as encoder_lib
 from tf_adapters import files
+from tf_adapters import garden
 from tf_adapters import json_files
+from tf_adapters import model as model_lib
 from tf_adapters import modules
-from tf_adapters import parts as parts_lib
 from tf_adapters import tasks
 from tf_adapters import text as text_lib
 from tf_adapters import tuning
@@ -62,7 +62,7 @@ def export(store: str, output: str) -> str:
 def _assemble(encoder, loaded: list[Module]):
   """A plain `tf.Module` that tracks the variables, and its signatures."""
   root = tf.Module()
-  parts = parts_lib.lay_open(encoder)
+  parts = garden.lay_open(encoder)
   root.encoder = [variable for _, variable in parts.named()]
   root.tasks = {}
   tokenise = _SharedTokenisers(pretrained.of(encoder))
@@ -107,7 +107,7 @@ def _text_inputs(pair: bool) -> list[tf.TensorSpec]:
 
 
 def _signature(
-  model: encoder_lib.TaskModel, task: tasks.Task, tokenise: Callable
+  model: model_lib.TaskModel, task: tasks.Task, tokenise: Callable
 ) -> Callable:
   @tf.function(input_signature=tokenise.input_signature)
   def answer(*texts):

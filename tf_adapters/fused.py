@@ -1,0 +1,69 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Element-wise functions as single kernels: `fused`.
+
+Between two matrix products a Transformer does many small things to every
+number. On a CPU, op by op, each is a pass over memory; XLA makes one pass of
+them. The products stay outside: TensorFlow's own (oneDNN) are faster.
+"""
+
+import functools
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+
+def fused(function: Callable) -> Callable:
+  """Lets XLA compile `function`, forward and backward, where asked to.
+
+  Args:
+    function: Of tensors, given by position, and of options, given by name;
+      returns one tensor. It holds no variable.
+
+  Returns:
+    The same function with two more options: `compiled`, whether to compile
+    it (false: as it is), and `wrt`, the positions of the tensors to
+    differentiate it by (None: all that are of floating point). The compiled
+    one keeps nothing but its arguments for the backward pass, and computes
+    what it needs of the forward pass again there.
+  """
+  forward = tf.function(function, jit_compile=True, autograph=False)
+
+  @functools.partial(tf.function, jit_compile=True, autograph=False)
+  def backward(tensors, upstream, wrt, **options):
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      watched = [tensors[index] for index in wrt]
+      tape.watch(watched)
+      output = function(*tensors, **options)
+    return tape.gradient(
+      output, watched, upstream, tf.UnconnectedGradients.ZERO
+    )
+
+  @functools.wraps(function)
+  def call(*tensors, compiled: bool, wrt: Sequence[int] | None = None,
+           **options):
+    if not compiled:
+      return function(*tensors, **options)
+    tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+    floating = _floating(tensors) if wrt is None else tuple(wrt)
+
+    @tf.custom_gradient
+    def apply(*tensors):
+      def gradient(upstream):
+        found = backward(list(tensors), upstream, floating, **options)
+        gradients = [None] * len(tensors)
+        for index, value in zip(floating, found, strict=True):
+          gradients[index] = value
+        return gradients
+
+      return forward(*tensors, **options), gradient
+
+    return apply(*tensors)
+
+  return call
+
+
+def _floating(tensors: Sequence[tf.Tensor]) -> tuple[int, ...]:
+  return tuple(
+    index for index, tensor in enumerate(tensors) if tensor.dtype.is_floating
+  )

@@ -1,0 +1,90 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Loss and gradients of one batch, which may go through in portions."""
+
+import dataclasses
+
+import tensorflow as tf
+
+from tf_adapters.compute import Compute
+from tf_adapters.layers import dropout
+from tf_adapters.model import TaskModel
+from tf_adapters.tasks import Task
+
+# Tokens that a CPU takes at a time: less memory, and what is written is still
+# in the cache when it is read.
+_PORTION = 2048
+
+
+@dataclasses.dataclass(frozen=True)
+class Gradients:
+  """Differentiates the loss by what trains, and by nothing else.
+
+  Attributes:
+    model: Made by `tf_adapters.build` with a `Head`.
+    task: Gives the loss.
+    trained: The variables.
+    compute: How the model is computed.
+    seed: Of dropout.
+  """
+
+  model: TaskModel
+  task: Task
+  trained: list[tf.Variable]
+  compute: Compute
+  seed: int
+
+  def __call__(self, batch, step, first):
+    """Loss, summed by weight, and its gradients.
+
+    Args:
+      batch: Inputs of the encoder, `targets` and `weights`; the first
+        dimension of each is a multiple of the number of rows.
+      step: int64 scalar, number of the training step.
+      first: int64 scalar, the batch's first row in the global batch.
+    """
+    rows, length = batch["input_mask"].shape
+    count = _portions(rows, length) if self.compute.portions else 1
+    if count == 1:
+      return self._once(batch, step, first)
+    return self._in_portions(batch, step, first, count, rows // count)
+
+  @tf.autograph.experimental.do_not_convert
+  def _once(self, batch, step, first):
+    inputs = dict(batch)
+    targets, weights = inputs.pop("targets"), inputs.pop("weights")
+    noise = dropout.noise(self.seed, step, first)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+      tape.watch(self.trained)
+      logits = self.model(
+        inputs, training=True, noise=noise, compute=self.compute
+      )
+      loss = tf.reduce_sum(self.task.loss(logits, targets) * weights)
+    return loss, tape.gradient(loss, self.trained)
+
+  def _in_portions(self, batch, step, first, count, rows):
+    portions = {
+      name: tf.reshape(value, [count, -1, *value.shape[1:]])
+      for name, value in batch.items()
+    }
+    sums = [tf.constant(0.0), *map(tf.zeros_like, self.trained)]
+    for index in tf.range(count):
+      # One after another: side by side they would need all the memory again.
+      tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+      loss, gradients = self._once(
+        {name: value[index] for name, value in portions.items()},
+        step,
+        first + tf.cast(index, tf.int64) * rows,
+      )
+      sums = [
+        total + tf.convert_to_tensor(value)
+        for total, value in zip(sums, [loss, *gradients], strict=True)
+      ]
+    return sums[0], sums[1:]
+
+
+def _portions(rows: int, length: int) -> int:
+  """The least number of equal portions that are small enough."""
+  for count in range(1, rows):
+    if rows % count == 0 and rows // count * length <= _PORTION:
+      return count
+  return rows
