@@ -78,6 +78,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     steps: Of the whole run.
     trained: The variables that train.
     optimizer: Its `iterations` count the steps of the run.
+    gradients: Loss and gradients of one batch.
     prefix_outputs: `[tokens, hidden]`, what enters the lowest block that
       trains, for every token of the training set; None: computed each step.
   """
@@ -113,7 +114,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       portions=distribution.fuses_kernels(self.strategy),
       recompute=config.recompute,
     )
-    self._gradients = gradients_lib.Gradients(
+    self.gradients = gradients_lib.Gradients(
       model, problem.task, self.trained, self.compute, config.seed
     )
     self.prefix_outputs: np.ndarray | None = None
@@ -162,7 +163,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     rows = inputs["input_mask"].shape[0]
     first = tf.cast(replica, tf.int64) * rows
     batch = {**inputs, "targets": targets, "weights": weights / total}
-    loss, gradients = self._gradients(batch, self.optimizer.iterations, first)
+    loss, gradients = self.gradients(batch, self.optimizer.iterations, first)
     self.optimizer.apply_gradients(
       zip(gradients, self.trained, strict=True)
     )

@@ -5,6 +5,7 @@ Runs in the project's environment and needs no accelerator. Weights are
 random: a compiler sees shapes alone.
 """
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
@@ -18,9 +19,11 @@ from official.nlp.modeling import networks
 from tensorflow.python.framework import op_def_registry
 
 from tf_adapters import batching
+from tf_adapters import compute
 from tf_adapters import config as config_lib
 from tf_adapters import files
 from tf_adapters import modules
+from tf_adapters import packing
 from tf_adapters import reporting
 from tf_adapters import trainer as trainer_lib
 from tf_adapters.tasks.classification import Classification
@@ -84,7 +87,11 @@ class Steps:
     trainer = trainer_lib.Trainer(
       self._model, problem, config, reporting.Silent()
     )
-    plan = batching.Plan(np.arange(batch_size), length)
+    # What a TPU strategy has: nothing is compiled by pieces or in portions.
+    trainer.gradients = dataclasses.replace(
+      trainer.gradients, compute=compute.PLAIN
+    )
+    plan = packing.Plan(np.arange(batch_size)[:, None], length)
     inputs = {
       name: tf.constant(value)
       for name, value in batching.assemble(tokens, plan).items()
@@ -95,7 +102,7 @@ class Steps:
     targets = tf.constant(data.targets)
     weights = tf.ones(batch_size)
     arguments = (inputs, targets, weights, tf.constant(float(batch_size)))
-    return tf.function(trainer._replica_step, jit_compile=True), arguments
+    return tf.function(trainer.replica_step, jit_compile=True), arguments
 
 
 def check_graph(graph: tf.Graph) -> None:
