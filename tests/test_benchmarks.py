@@ -123,6 +123,8 @@ def products_of(graph, outputs):
       continue
     a, b = (tensor.shape.as_list() for tensor in op.inputs)
     y = op.outputs[0].shape.as_list()
+    if y[0] == 1:  # a bias' gradient: a sum written as a product
+      continue
     # Every axis stands in two of a, b and y, or in all three: examples, heads.
     shared = BATCH * tiny.HEADS if op.type == "Einsum" else np.prod(y[:-2])
     squared = np.prod(a) * np.prod(b) * np.prod(y) / shared
