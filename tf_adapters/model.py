@@ -5,6 +5,7 @@ import dataclasses
 import random
 from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
@@ -70,7 +71,7 @@ def build(
   adapted = AdapterEncoder(encoder, config, seed)
   if head is not None:
     return TaskModel(adapted, head)
-  adapted(adapted.inputs)  # once, as Keras builds a model
+  _build(adapted, adapted.inputs)
   return adapted
 
 
@@ -84,7 +85,7 @@ class TaskModel(tf_keras.Model):
     super().__init__(name="task_model")
     self.encoder = encoder
     self.head = head
-    self(encoder.inputs)
+    _build(self, encoder.inputs)
 
   def call(self, inputs, training=None, noise=None, compute=None):
     outputs = self.encoder(
@@ -97,3 +98,9 @@ class TaskModel(tf_keras.Model):
     if noise is None:  # a head of the caller's own may not know `noise`
       return self.head(outputs, training=training)
     return self.head(outputs, training=training, noise=noise)
+
+
+@tf.autograph.experimental.do_not_convert  # nothing here needs it; seconds
+def _build(model: tf_keras.Model, inputs: dict[str, Any]) -> None:
+  """Calls `model` once, as Keras makes a model's shapes known."""
+  model(inputs)
