@@ -17,7 +17,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --use-pe
 TPU_VENV := .venv-tpu
 TPU_PACKAGES := jax[tpu]==0.10.2
 
-
 PEER := .venv-peer
 # An environment that is there already: PEER_PYTHON=PATH.
 PEER_PYTHON ?= $(PEER)/bin/python
@@ -42,6 +41,7 @@ $(TPU_VENV)/.installed: Makefile
 	$(PYTHON) -m venv $(TPU_VENV)
 	$(TPU_VENV)/bin/python -m pip --disable-pip-version-check install --quiet \
 	  "$(TPU_PACKAGES)"
+	@touch $@
 
 bench: $(INSTALLED) $(PEER_NEEDED)
 	$(BIN)/python benchmarks/speed.py --peer-python $(PEER_PYTHON) $(BENCH)

@@ -4,12 +4,14 @@
   python benchmarks/tpu/report.py .venv-tpu/bin/python benchmarks/TPU.md
 
 The first argument is the Python that has JAX. Takes about an hour on two
-cores; every compilation is printed as soon as it is done.
+cores. Every compilation is printed as soon as it is done, and the page written
+after every search, so that a run that is ended leaves what it found.
 """
 
 import importlib.metadata
 import json
 import operator
+import os
 import pathlib
 import platform
 import subprocess
@@ -46,7 +48,7 @@ In powers of two; the next one is refused by the compiler.
 | model | step | tokens | largest batch |
 |---|---|---|---|
 {largest}
-
+{missing}
 ## Every compilation
 
 A step, by the compiler's own estimate: memory at its peak, weights included,
@@ -68,9 +70,13 @@ def measure(python: str, steps: write_steps.Steps, *step) -> dict[str, Any]:
   with tempfile.TemporaryDirectory() as folder:
     path = pathlib.Path(folder, "step.hlo")
     steps.write(*step, path)
-    command = [python, str(_COMPILER), str(path)]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-  return json.loads(output)
+    run = subprocess.run(
+      [python, str(_COMPILER), str(path)],
+      env={**os.environ, "TPU_LOG_DIR": folder},
+      check=True,
+      stdout=subprocess.PIPE,
+    )
+  return json.loads(run.stdout)
 
 
 def search(
@@ -103,6 +109,12 @@ def page(rows: list[dict[str, Any]]) -> str:
     batch = "none" if "refused_gib" in row else row["batch"]
     if batch != "none" or key not in best:
       best[key] = batch  # batches of one key grow
+  missing = [
+    f"BERT-{model} {step} at {tokens} tokens"
+    for model, tokens in _CASES
+    for step in write_steps.STEPS
+    if (f"BERT-{model}", step, tokens) not in best
+  ]
   names = ("tensorflow", "tf-keras", "tf-models-official")
   here = {name: importlib.metadata.version(name) for name in names}
   versions = {
@@ -114,6 +126,8 @@ def page(rows: list[dict[str, Any]]) -> str:
     size=write_steps.CONFIG.adapter.size,
     chip=_CHIP_GIB,
     largest=_lines([*key, batch] for key, batch in best.items()),
+    missing="\nNot compiled in this run, which was ended before: "
+    + ", ".join(missing) + ".\n" if missing else "",
     measured=_lines(map(_cells, rows)),
     versions=", ".join(f"{name} {v}" for name, v in versions.items()),
   )
@@ -145,7 +159,7 @@ def main() -> None:
     for step in write_steps.STEPS:
       found = search(python, steps, step, tokens)
       rows += [{"model": model, **row} for row in found]
-  files.write_file(path, page(rows).encode())
+      files.write_file(path, page(rows).encode())
 
 
 if __name__ == "__main__":

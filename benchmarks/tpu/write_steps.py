@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,7 @@ from tensorflow.python.framework import op_def_registry
 from tf_adapters import batching
 from tf_adapters import compute
 from tf_adapters import config as config_lib
+from tf_adapters import distribution
 from tf_adapters import files
 from tf_adapters import modules
 from tf_adapters import packing
@@ -84,20 +86,18 @@ class Steps:
     data = trainer_lib.Dataset(tokens, np.zeros(batch_size, np.int32))
     problem = trainer_lib.Problem(self._task, data, None, "accuracy")
     config = config_lib.TrainConfig(batch_size=batch_size)
-    trainer = trainer_lib.Trainer(
-      self._model, problem, config, reporting.Silent()
-    )
-    # What a TPU strategy has: nothing is compiled by pieces or in portions.
-    trainer.gradients = dataclasses.replace(
-      trainer.gradients, compute=compute.PLAIN
-    )
+    # As under a TPU's strategy: no kernels and no portions made for a CPU.
+    with mock.patch.object(distribution, "fuses_kernels", return_value=False):
+      trainer = trainer_lib.Trainer(
+        self._model, problem, config, reporting.Silent()
+      )
     plan = packing.Plan(np.arange(batch_size)[:, None], length)
     inputs = {
       name: tf.constant(value)
       for name, value in batching.assemble(tokens, plan).items()
     }
     if step == "evaluation":
-      forward = functools.partial(self._model, training=False)
+      forward = functools.partial(self._model, compute=trainer.compute)
       return tf.function(forward, jit_compile=True), (inputs,)
     targets = tf.constant(data.targets)
     weights = tf.ones(batch_size)
