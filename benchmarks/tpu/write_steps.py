@@ -5,7 +5,6 @@ Runs in the project's environment and needs no accelerator. Weights are
 random: a compiler sees shapes alone.
 """
 
-import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable
@@ -20,7 +19,6 @@ from official.nlp.modeling import networks
 from tensorflow.python.framework import op_def_registry
 
 from tf_adapters import batching
-from tf_adapters import compute
 from tf_adapters import config as config_lib
 from tf_adapters import distribution
 from tf_adapters import files
