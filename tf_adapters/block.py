@@ -12,6 +12,7 @@ from tf_adapters import methods
 from tf_adapters import parts as parts_lib
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
+from tf_adapters.layers.adapter import ACTIVATIONS
 from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.copies import NormCopy
 
@@ -80,17 +81,13 @@ class AdapterBlock(tf_keras.layers.Layer):
     run = _Run(low or self._block, noise, compiled)
     kept = x if queries is None else queries
     a = self._attention(run, kept, x, bias)
-    a = run.dropout(a, run.block.attention_dropout, self._site + 1)
-    h = self._close(run, "attention", kept, a, self.attention_norm)
+    h = self._close(run, "attention", kept, a)
     f = kernels.activate(
       run.block.intermediate(h),
       activation=run.block.activation,
       compiled=compiled,
     )
-    f = run.dropout(
-      run.block.output(f), run.block.output_dropout, self._site + 3
-    )
-    return self._close(run, "output", h, f, self.output_norm)
+    return self._close(run, "output", h, run.block.output(f))
 
   def _attention(self, run, queries, x, bias):
     """Multi-head self-attention of `queries` over `x`, with its projection."""
@@ -114,26 +111,35 @@ class AdapterBlock(tf_keras.layers.Layer):
       tf.reshape(mixed, [shape[0], shape[1], block.attention_output.inputs])
     )
 
-  def _close(self, run, sublayer, x, h, norm):
-    """Y = LN(x + h + s·B(z))."""
-    terms = [h]
-    if sublayer in self.adapters:
-      z = {
-        "output": lambda: h,
-        "normalised": lambda: run.norm_of_sum(norm, x, h),
-        "input": lambda: x,
-      }[self._method.z]()
-      site = self._site + {"attention": 2, "output": 4}[sublayer]
-      terms.append(
-        self.adapters[sublayer](
-          tf.cast(z, h.dtype),
-          training=run.noise is not None,
-          noise=run.noise,
-          site=site,
-          compiled=run.compiled,
-        )
-      )
-    return run.norm_of_sum(norm, x, *terms)
+  def _close(self, run, sublayer, x, h):
+    """Y = LN(x + h + s·B(z)), with h and B(z) after their dropouts."""
+    place = self._site + {"attention": 1, "output": 3}[sublayer]
+    rate = getattr(run.block, f"{sublayer}_dropout")
+    norm = getattr(self, f"{sublayer}_norm")
+    if sublayer not in self.adapters:
+      h = dropout_lib.dropout(h, rate, run.noise, place, run.compiled)
+      return normalise(norm, x, h, compiled=run.compiled)
+    adapter = self.adapters[sublayer]
+    how = kernels.Sublayer(
+      z=self._method.z,
+      activation=ACTIVATIONS[adapter.activation],
+      scale=adapter.scale,
+      rate=rate,
+      adapter_rate=adapter.dropout,
+      epsilon=norm.epsilon,
+    )
+    sites = ((how.rate, place), (how.adapter_rate, place + 1))
+    return kernels.close(
+      x,
+      h,
+      norm.gamma,
+      norm.beta,
+      *adapter.kernels,
+      *(run.keys(site, x) for share, site in sites if share and run.noise),
+      how=how,
+      compiled=run.compiled,
+      wrt=(0, 1, *((2, 3) if norm.trains else ()), 4, 5, 6, 7),
+    )
 
 
 class _Run(NamedTuple):
@@ -143,13 +149,13 @@ class _Run(NamedTuple):
   noise: dropout_lib.Noise | None
   compiled: bool
 
-  def dropout(self, x, rate, site):
-    return dropout_lib.dropout(x, rate, self.noise, site, self.compiled)
+  def keys(self, site, x):
+    return dropout_lib.row_keys(self.noise, site, tf.shape(x)[0])
 
   def probabilities(self, scores, bias, width, site):
     rate, keys = self.block.probabilities_dropout, []
     if self.noise is not None and rate:
-      keys = [dropout_lib.row_keys(self.noise, site, tf.shape(scores)[0])]
+      keys = [self.keys(site, scores)]
     return kernels.probabilities(
       scores,
       bias,
@@ -159,9 +165,6 @@ class _Run(NamedTuple):
       compiled=self.compiled,
       wrt=(0,),
     )
-
-  def norm_of_sum(self, norm, first, *others):
-    return normalise(norm, first, *others, compiled=self.compiled)
 
 
 def normalise(norm, first, *others, compiled):

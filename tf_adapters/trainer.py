@@ -213,8 +213,15 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
   def evaluate(self, num_steps):
     """Dev scores and mean loss, every example once."""
     del num_steps  # always the whole set
+    return self._score(self._predictor)
+
+  def final_scores(self):
+    """The same as the module gives them: in the encoder's own precision."""
+    return self._score(inference.Predictor(self.model, self.strategy))
+
+  def _score(self, predictor: inference.Predictor):
     dev, task = self.problem.dev, self.problem.task
-    logits = self._predictor.logits(dev.tokens)
+    logits = predictor.logits(dev.tokens)
     loss = float(tf.reduce_mean(task.loss(logits, dev.targets)))
     return {**task.score(logits, dev.targets), "loss": loss}
 

@@ -145,7 +145,7 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
         _evaluate(trainer, controller, best, epoch)
         save()
   best.take()
-  metrics = {} if trainer.problem.dev is None else trainer.evaluate(-1)
+  metrics = {} if trainer.problem.dev is None else trainer.final_scores()
   return Result(metrics, best.epoch, trainer.examples_per_s)
 
 

@@ -8,7 +8,6 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
-from tf_adapters import parts
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
 
@@ -88,6 +87,13 @@ class AdapterLayer(tf_keras.layers.Layer):
     self.up_bias = self.add_weight("up_bias", [width], initializer="zeros")
     super().build(input_shape)
 
+  @property
+  def kernels(self) -> tuple[tf.Variable, ...]:
+    """Kernel and bias down, kernel and bias up."""
+    return (
+      self.down_kernel, self.down_bias, self.up_kernel, self.up_bias
+    )
+
   def _kernel(self, name, shape, index):
     # One initializer for both would draw the same numbers twice.
     initializer = tf_keras.initializers.TruncatedNormal(
@@ -95,7 +101,7 @@ class AdapterLayer(tf_keras.layers.Layer):
     )
     return self.add_weight(name, shape, initializer=initializer)
 
-  def call(self, inputs, training=None, noise=None, site=0, compiled=False):
+  def call(self, inputs, training=None, noise=None, site=0):
     """Applies the adapter.
 
     Args:
@@ -103,13 +109,10 @@ class AdapterLayer(tf_keras.layers.Layer):
       training: Whether dropout is on.
       noise: `Noise` of the step; None draws a fresh one where needed.
       site: Number of this place in the network.
-      compiled: Whether XLA compiles what lies between the two products.
     """
-    down = parts.dense(inputs, self.down_kernel, self.down_bias)
-    inner = kernels.activate(
-      down, activation=ACTIVATIONS[self.activation], compiled=compiled
+    up = kernels.bottleneck(
+      inputs, *self.kernels, ACTIVATIONS[self.activation]
     )
-    up = parts.dense(inner, self.up_kernel, self.up_bias)
     if training and self.dropout:
       noise = noise or dropout_lib.fresh_noise()
       up = dropout_lib.dropout(up, self.dropout, noise, site)

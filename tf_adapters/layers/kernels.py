@@ -5,6 +5,7 @@ All compute in float32 and return the dtype of their first tensor.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -59,3 +60,80 @@ def norm_of_sum(
   return tf.cast(
     parts.layer_norm(total, gamma, beta, epsilon), first.dtype
   )
+
+
+class Sublayer(NamedTuple):
+  """How a sublayer ends; see `tf_adapters.methods.Method`.
+
+  Attributes:
+    z: What the bottleneck reads: `output`, `normalised` or `input`.
+    activation: Of the bottleneck.
+    scale: Factor of what it adds.
+    rate: Of dropout on the sublayer's output.
+    adapter_rate: Of dropout on the bottleneck's output.
+    epsilon: Of the LayerNorm.
+  """
+
+  z: str
+  activation: Callable[[tf.Tensor], tf.Tensor]
+  scale: float
+  rate: float
+  adapter_rate: float
+  epsilon: float
+
+
+@fused
+def close(
+  x: tf.Tensor,
+  h: tf.Tensor,
+  gamma: tf.Tensor,
+  beta: tf.Tensor,
+  *more: tf.Tensor,
+  how: Sublayer,
+) -> tf.Tensor:
+  """LayerNorm(x + h + scale · B(z)) with dropout on h and on B(z).
+
+  In one kernel, since its two products are small: apart, a dozen launches
+  would take longer than they.
+
+  Args:
+    x: The sublayer's input, `[batch, seq, hidden]`.
+    h: Its output, before dropout.
+    gamma: Of the LayerNorm.
+    beta: The same.
+    *more: Kernel and bias down, kernel and bias up; then in training the keys
+      of either dropout whose rate is not 0.
+    how: The rest.
+  """
+  weights, keys = more[:4], list(more[4:])
+  h = tf.cast(h, tf.float32)
+  if keys and how.rate:
+    h = dropout.dropped(h, keys.pop(0), how.rate)
+  total = tf.cast(x, tf.float32) + h
+  if how.z == "output":
+    z = h
+  elif how.z == "input":
+    z = x
+  else:
+    z = parts.layer_norm(total, gamma, beta, how.epsilon)
+  added = bottleneck(tf.cast(z, x.dtype), *weights, how.activation)
+  added = tf.cast(added, tf.float32)
+  if keys:
+    added = dropout.dropped(added, keys.pop(), how.adapter_rate)
+  total = total + how.scale * added
+  return tf.cast(
+    parts.layer_norm(total, gamma, beta, how.epsilon), x.dtype
+  )
+
+
+def bottleneck(
+  z: tf.Tensor,
+  down_kernel: tf.Tensor,
+  down_bias: tf.Tensor,
+  up_kernel: tf.Tensor,
+  up_bias: tf.Tensor,
+  activation: Callable[[tf.Tensor], tf.Tensor],
+) -> tf.Tensor:
+  """act(z·W_down + b_down)·W_up + b_up, in the dtype of `z`."""
+  inner = activation(parts.dense(z, down_kernel, down_bias))
+  return parts.dense(inner, up_kernel, up_bias)
