@@ -101,7 +101,10 @@ def train_everything(trainer: trainer_lib.Trainer, model) -> None:
   for block in encoder.adapter_blocks:
     block.attention_norm = _trained(block.attention_norm)
     block.output_norm = _trained(block.output_norm)
-  trainer.trained[:] = [item.variable for item in items]
+  trainer.trained = [item.variable for item in items]
+  trainer.gradients = dataclasses.replace(
+    trainer.gradients, trained=trainer.trained
+  )
   trainer.optimizer = optimizer_lib.make_optimizer(
     items, trainer.config, trainer.steps
   )
