@@ -153,8 +153,8 @@ class Parts:
     position_embeddings: `[max_length, hidden]`.
     type_embeddings: `[types, hidden]`.
     embedding_dropout: Rate on the embeddings.
-    compute_dtype: Dtype of matrix products, from the Keras policy under
-      which the encoder was built.
+    policy: The Keras policy under which the encoder was built; its compute
+      dtype is that of products.
   """
 
   word_embeddings: tf.Variable

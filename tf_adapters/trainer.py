@@ -217,6 +217,8 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
 
   def final_scores(self):
     """The same as the module gives them: in the encoder's own precision."""
+    if self.compute.low is None:  # so are those of every epoch
+      return self._score(self._predictor)
     return self._score(inference.Predictor(self.model, self.strategy))
 
   def _score(self, predictor: inference.Predictor):
