@@ -113,3 +113,33 @@ def write_task(
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     paths.append(str(path))
   return paths[0], paths[1]
+
+
+def squad_tree(questions: int = 24, seed: int = 0) -> dict:
+  """Easy questions in the form of SQuAD v1.1, two on each context.
+
+  Both ask for the one good or bad word of the context. Every third context is
+  longer than one window of the tests.
+  """
+  random = np.random.default_rng(seed)
+  paragraphs = []
+  for number in range(questions // 2):
+    size = 5 if number % 3 else 30
+    words = random.choice(["and", "it", "was", "Is", "the"], size).tolist()
+    place = int(random.integers(size))
+    words[place] = str(random.choice(["good", "bad", "fine", "poor"]))
+    start = len(" ".join([*words[:place], ""]))
+    answers = [{"answer_start": start, "text": words[place]}]
+    qas = [
+      {"id": f"{number}-{thing}", "question": thing, "answers": answers}
+      for thing in ("the film", "a book")
+    ]
+    paragraphs.append({"context": " ".join(words), "qas": qas})
+  return {"version": "1.1", "data": [{"title": "", "paragraphs": paragraphs}]}
+
+
+def write_squad(folder: pathlib.Path, **options) -> str:
+  """Writes `squad_tree` to a file; returns its path."""
+  path = folder / "squad.json"
+  path.write_text(json.dumps(squad_tree(**options)), encoding="utf-8")
+  return str(path)

@@ -153,7 +153,15 @@ def _add_predict(subparsers) -> None:
   parser.add_argument("--task", required=True, metavar="NAME")
   parser.add_argument("--input", metavar="FILE", help="a file with a header")
   parser.add_argument(
-    "texts", nargs="*", metavar="TEXT", help="for pairs: A B A B …"
+    "--output",
+    metavar="FILE",
+    help="for spans: answers by question as JSON, as SQuAD's script takes them",
+  )
+  parser.add_argument(
+    "texts",
+    nargs="*",
+    metavar="TEXT",
+    help="for pairs: A B A B …; for spans: QUESTION CONTEXT …",
   )
 
 

@@ -45,8 +45,6 @@ def tokenise(
   texts_b: Sequence[str] | None,
 ) -> Tokenised:
   """Tokenises all examples, chunks side by side on all cores."""
-  columns = [texts] if texts_b is None else [texts, texts_b]
-  columns = tuple(tf.constant(list(column), tf.string) for column in columns)
 
   def chunk(*part):
     ids, types = tokenizer.ragged(*part)
@@ -55,20 +53,34 @@ def tokenise(
     )
     return ids.values, ids.row_lengths(), firsts
 
-  if len(texts) <= _CHUNK:  # a pipeline would take longer to start
-    chunks = [[value.numpy() for value in chunk(*columns)]]
-  else:
-    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(_CHUNK)
-    chunks = dataset.map(
-      chunk, num_parallel_calls=tf.data.AUTOTUNE
-    ).as_numpy_iterator()
-  parts = list(zip(*chunks, strict=True))
-  ids, lengths, firsts = (np.concatenate(part) for part in parts)
+  columns = [texts] if texts_b is None else [texts, texts_b]
+  ids, lengths, firsts = in_chunks(chunk, columns)
   return Tokenised(
     ids.astype(np.int32),
     np.concatenate([[0], np.cumsum(lengths)]),
     firsts.astype(np.int32),
   )
+
+
+def in_chunks(
+  function: Callable[..., tuple[tf.Tensor, ...]],
+  columns: Sequence[Sequence[str]],
+) -> list[np.ndarray]:
+  """What `function` makes of some texts at a time, end to end.
+
+  Args:
+    function: Takes string `[some]` of each column, returns tensors.
+    columns: As long as one another.
+  """
+  columns = tuple(tf.constant(list(column), tf.string) for column in columns)
+  if len(columns[0]) <= _CHUNK:  # a pipeline would take longer to start
+    chunks = [[value.numpy() for value in function(*columns)]]
+  else:
+    dataset = tf.data.Dataset.from_tensor_slices(columns).batch(_CHUNK)
+    chunks = dataset.map(
+      function, num_parallel_calls=tf.data.AUTOTUNE
+    ).as_numpy_iterator()
+  return [np.concatenate(part) for part in zip(*chunks, strict=True)]
 
 
 def assemble(data: Tokenised, plan: packing.Plan) -> dict[str, np.ndarray]:

@@ -4,11 +4,12 @@
 import argparse
 import dataclasses
 import json
+import pathlib
 from collections.abc import Iterator
 from typing import Any
 
 import tf_adapters
-from tf_adapters import data
+from tf_adapters import files
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 
@@ -46,38 +47,58 @@ def predict(options: argparse.Namespace) -> Iterator[str]:
   if not options.texts and not options.input:
     raise InputError("`predict` needs texts or `--input FILE`; got neither.")
   task = tf_adapters.load_task(options.store, options.task)
-  texts, texts_b = _asked(options, task)
-  for index, answer in enumerate(task.predict(texts, texts_b)):
-    shown = {"text": texts[index]}
-    if texts_b is not None:
-      shown["text_b"] = texts_b[index]
+  ids, *columns = _asked(options, task)
+  names = task.task.inputs(task.columns)
+  answers = task.predict(*columns)
+  if options.output:
+    _write_predictions(options, task, ids, answers)
+  for index, answer in enumerate(answers):
+    shown = {
+      name: column[index] for name, column in zip(names, columns, strict=False)
+    }
     if options.json:
       yield _json({**shown, **answer})
     else:
       yield _answer(answer, shown)
 
 
+def _write_predictions(options, task, ids, answers) -> None:
+  """Answers by the ids of the questions, as SQuAD's own script reads them."""
+  if task.task.type != "span" or ids is None:
+    raise InputError(
+      "`--output` is for the answers of a span task to the questions of an "
+      "`--input` file."
+    )
+  pairs = zip(ids, answers, strict=True)
+  text = json.dumps({name: found["answer"] for name, found in pairs})
+  files.write_file(pathlib.Path(options.output), text.encode())
+
+
 def _asked(
   options: argparse.Namespace, task: "tf_adapters.LoadedTask"
-) -> tuple[list[str], list[str] | None]:
+) -> tuple[list[str] | None, list[str], list[str] | None]:
+  """Ids, where the file has them, first and second texts."""
   if options.input:
-    examples = data.read(
+    examples = task.task.read(
       options.input, key="--input", columns=task.columns, labelled=False
     )
-    return examples.texts, examples.texts_b
+    ids = getattr(examples, "ids", None)
+    return ids, examples.texts, examples.texts_b
   if not task.columns.text_b:
-    return options.texts, None
+    return None, options.texts, None
   if len(options.texts) % 2:
     raise InputError(
       f"the task {task.name!r} takes pairs of texts; got "
       f"{len(options.texts)} texts."
     )
-  return options.texts[::2], options.texts[1::2]
+  return None, options.texts[::2], options.texts[1::2]
 
 
 def _answer(answer: dict[str, Any], shown: dict[str, str]) -> str:
   if "value" in answer:
     fields = [f"{answer['value']:.4f}"]
+  elif "answer" in answer:
+    fields = [answer["answer"], f"{answer['score']:.4f}"]
   else:
     fields = [answer["label"], f"{answer['score']:.4f}"]
   return "\t".join([*fields, *shown.values()])

@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+import types
 from collections.abc import Sequence
 
 from tf_adapters.errors import InputError
@@ -12,7 +13,10 @@ ACTIVATIONS = ("gelu_tanh", "gelu", "relu", "swish", "tanh")
 STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 HEAD_INPUTS = ("first_token", "pooled_output")
 PRECISIONS = ("auto", "float32", "bfloat16")
-TASK_TYPES = ("classification", "regression")
+TASK_TYPES = ("classification", "regression", "span")
+MAX_LENGTH = types.MappingProxyType(
+  {"classification": 128, "regression": 128, "span": 384}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +25,10 @@ class TaskConfig:
 
   Attributes:
     name: The task's folder in the store and its signature when served.
-    type: `classification` or `regression`.
+    type: `classification`, `regression`, or `span`: a part of a context that
+      answers a question.
     metric: The dev metric by which the best epoch is kept; `None` takes
-      `accuracy` or `pearson`.
+      `accuracy`, `pearson` or `f1`.
   """
 
   name: str = ""
@@ -36,7 +41,8 @@ class DataConfig:
   """Where the examples are.
 
   Attributes:
-    train: A `.tsv`, `.csv` or `.jsonl` file with a header, UTF-8.
+    train: A `.tsv`, `.csv` or `.jsonl` file with a header, UTF-8; for spans
+      a `.json` file in the form of SQuAD v1.1.
     eval: The same for the dev set; empty: no evaluation, last epoch kept.
     text: Column of the text; `None` takes the first present of `text`,
       `text_a`, `sentence`.
@@ -44,7 +50,11 @@ class DataConfig:
       present; `""` takes none.
     label: Column of the label or of the target.
     max_length: Longest input in tokens, [CLS] and [SEP] included; longer
-      ones are cut, pairs token by token from the longer text.
+      ones are cut, pairs token by token from the longer text, and contexts
+      of spans into windows. `None` takes 128, for spans 384.
+    doc_stride: For spans: tokens from the start of one window to that of the
+      next.
+    max_question_length: For spans: tokens to which questions are cut.
   """
 
   train: str = ""
@@ -52,7 +62,9 @@ class DataConfig:
   text: str | None = None
   text_b: str | None = None
   label: str = "label"
-  max_length: int = 128
+  max_length: int | None = None
+  doc_stride: int = 128
+  max_question_length: int = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +185,7 @@ def validate(config: Config) -> None:
   """Raises `InputError` for the first setting that is not allowed."""
   _one_of("task.type", config.task.type, TASK_TYPES)
   _one_of("train.strategy", config.train.strategy, STRATEGIES)
-  _at_least("data.max_length", config.data.max_length, 8)
+  _validate_lengths(config)
   validate_adapter(config.adapter, "adapter.")
   validate_head(config.head, "head.")
   if config.adapter.train_pooler and config.head.input != "pooled_output":
@@ -190,6 +202,36 @@ def validate(config: Config) -> None:
     _share(f"train.{key}", getattr(config.train, key))
   _at_least("train.replicas", config.train.replicas, 0)
   _at_least("train.seed", config.train.seed, 0)
+
+
+def with_max_length(config: Config) -> Config:
+  """The same with the `data.max_length` of its type of task if it has none."""
+  if config.data.max_length is not None:
+    return config
+  length = MAX_LENGTH[config.task.type]
+  data = dataclasses.replace(config.data, max_length=length)
+  return dataclasses.replace(config, data=data)
+
+
+def _validate_lengths(config: Config) -> None:
+  data = with_max_length(config).data
+  _at_least("data.max_length", data.max_length, 8)
+  for key in ("doc_stride", "max_question_length"):
+    _at_least(f"data.{key}", getattr(data, key), 1)
+  if config.task.type != "span":
+    return
+  least = data.max_question_length + 3 + 1
+  if data.max_length < least:
+    raise InputError(
+      f"`data.max_length` must be at least {least} for questions of "
+      f"`data.max_question_length` {data.max_question_length}, [CLS], two "
+      f"[SEP] and some context; got {data.max_length}."
+    )
+  if config.head.input != HeadConfig().input:
+    raise InputError(
+      "`head.input` is not for a span task, whose head reads every token; got "
+      f"{config.head.input!r}."
+    )
 
 
 def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:

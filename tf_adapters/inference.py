@@ -37,10 +37,19 @@ class Predictor:
     self._forward = tf.function(self._forward_once, reduce_retracing=True)
 
   def logits(self, tokens: batching.Tokenised) -> np.ndarray:
-    """Float32 `[examples, units]`, in the order of the examples."""
+    """Float32 `[examples, units]`, in the order of the examples.
+
+    With a head that reads every token `[examples, tokens, units]`; what lies
+    beyond an example's end means nothing.
+    """
     lengths = tokens.lengths
-    result = np.empty([len(lengths), self._model.head.units], np.float32)
+    head = self._model.head
+    if not len(lengths):
+      every = [0] if head.reads == "every_token" else []
+      return np.empty([0, *every, head.units], np.float32)
     length = packing.row_length(lengths)
+    every = [length] if head.reads == "every_token" else []
+    result = np.empty([len(lengths), *every, head.units], np.float32)
     replicas = self._strategy.num_replicas_in_sync
     rows = -(-max(1, _BATCH_TOKENS // length) // replicas) * replicas
     plans = packing.whole(lengths, rows, length)

@@ -45,13 +45,42 @@ def queries(
   """The positions of the last block that somebody reads, and their bias."""
   if "first_tokens" in inputs:
     output_range = 1
-  if _packed(inputs):
+  if "first_tokens" in inputs and _packed(inputs):
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
   return None if output_range is None else x[:, :output_range], bias
 
 
+def every_token(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """The same, with all outputs asked for and not each text's first alone."""
+  inputs = dict(inputs)
+  if "first_tokens" in inputs:
+    inputs["text_starts"] = inputs.pop("first_tokens")
+  return inputs
+
+
+def by_text(inputs: dict[str, tf.Tensor], values: tf.Tensor) -> tf.Tensor:
+  """Values of tokens, from one row a row to one row a text.
+
+  Args:
+    inputs: From `every_token`.
+    values: `[rows, seq, ...]`.
+
+  Returns:
+    `[texts, seq, ...]`; what lies beyond a text's end means nothing.
+  """
+  if not _packed(inputs):
+    return values
+  starts = inputs["text_starts"]
+  length = tf.shape(values)[1]
+  places = starts[:, :, None] + tf.range(length)
+  # Of every slot of a row: [rows, slots, seq, ...].
+  values = tf.gather(values, tf.minimum(places, length - 1), batch_dims=1)
+  return tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
+
+
 def _packed(inputs: dict[str, tf.Tensor]) -> bool:
   """Whether a row may hold more than one text."""
-  return "first_tokens" in inputs and inputs["first_tokens"].shape[1] != 1
+  starts = inputs.get("first_tokens", inputs.get("text_starts"))
+  return starts is not None and starts.shape[1] != 1

@@ -1,7 +1,9 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""Scores of predictions, by scikit-learn and SciPy, as plain numbers."""
+"""Scores of predictions, by well-known libraries, as plain numbers."""
 
 import warnings
+from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +27,30 @@ def classification(
       ),
       "matthews": float(metrics.matthews_corrcoef(targets, predicted)),
     }
+
+
+def spans(
+  predicted: Mapping[str, str], answers: Mapping[str, Sequence[str]]
+) -> dict[str, float]:
+  """F1 and exact match, 0 to 1, by the official evaluation of SQuAD v1.1.
+
+  Each question counts with the best of its answers. Source: Rajpurkar et
+  al., EMNLP 2016, section 6.1; the code is Model Garden's copy of theirs.
+
+  Args:
+    predicted: By the ids of the questions.
+    answers: The right ones, at least one, by the same ids.
+  """
+  from official.nlp.tools import squad_evaluate_v1_1 as official_squad
+
+  questions = [
+    {"id": name, "answers": [{"text": text} for text in texts]}
+    for name, texts in answers.items()
+  ]
+  scores = official_squad.evaluate(
+    [{"paragraphs": [{"qas": questions}]}], predicted
+  )
+  return {"f1": scores["final_f1"], "exact_match": scores["exact_match"]}
 
 
 def regression(

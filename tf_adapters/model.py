@@ -9,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import inputs as inputs_lib
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.errors import InputError
 
@@ -88,6 +89,13 @@ class TaskModel(tf_keras.Model):
     _build(self, encoder.inputs)
 
   def call(self, inputs, training=None, noise=None, compute=None):
+    if getattr(self.head, "reads", None) != "every_token":
+      return self._call(inputs, training, noise, compute)
+    inputs = inputs_lib.every_token(inputs_lib.unpack(inputs))
+    values = self._call(inputs, training, noise, compute)
+    return inputs_lib.by_text(inputs, values)
+
+  def _call(self, inputs, training, noise, compute):
     outputs = self.encoder(
       inputs,
       training=training,

@@ -18,7 +18,12 @@ def new_model(
 ) -> model_lib.TaskModel:
   """The untrained model of a task."""
   seed = config.train.seed
-  head = Head(task.units, **vars(config.head), seed=seed)
+  head = Head(
+    task.units,
+    task.reads or config.head.input,
+    config.head.dropout,
+    seed,
+  )
   options = dict(vars(config.adapter))
   return model_lib.build(encoder, head=head, seed=seed, **options)
 

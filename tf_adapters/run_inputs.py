@@ -7,7 +7,6 @@ from typing import Any
 import tensorflow as tf
 
 from tf_adapters import config as config_lib
-from tf_adapters import data
 from tf_adapters import distribution
 from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
@@ -22,7 +21,7 @@ class Inputs:
 
   config: config_lib.Config
   store: store_lib.Store
-  examples: dict[str, data.Examples]  # `train` and perhaps `dev`
+  examples: dict[str, Any]  # `train` and perhaps `dev`, as the task reads
   checksums: dict[str, str]
   task: tasks.Task
   targets: dict[str, Any]
@@ -35,6 +34,7 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   Raises:
     InputError: for settings or data that are not allowed.
   """
+  config = config_lib.with_max_length(config)
   store = store_lib.Store(config.store)
   store_lib.check_name(config.task.name)
   if not overwrite:
@@ -42,13 +42,19 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   if not config.data.train:
     raise InputError("`data.train` must name the training file; got nothing.")
   examples = {
-    "train": data.read(
-      config.data.train, key="data.train", config=config.data
+    "train": tasks.read(
+      config.task.type,
+      config.data.train,
+      key="data.train",
+      config=config.data,
     )
   }
   if config.data.eval:
-    examples["dev"] = data.read(
-      config.data.eval, key="data.eval", columns=examples["train"].columns
+    examples["dev"] = tasks.read(
+      config.task.type,
+      config.data.eval,
+      key="data.eval",
+      columns=examples["train"].columns,
     )
   task = tasks.from_examples(config.task.type, examples["train"])
   return Inputs(

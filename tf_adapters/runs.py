@@ -14,7 +14,6 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from tf_adapters import batching
 from tf_adapters import compute
 from tf_adapters import config as config_lib
 from tf_adapters import distribution
@@ -26,7 +25,6 @@ from tf_adapters import reporting
 from tf_adapters import run_inputs
 from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
-from tf_adapters import text
 from tf_adapters import trainer as trainer_lib
 from tf_adapters import training
 from tf_adapters import tuning
@@ -138,20 +136,17 @@ def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
 
 def _trainer(inputs, encoder, model, reporter) -> trainer_lib.Trainer:
   config, info = inputs.config, pretrained.of(encoder)
-  tokenizer = text.Tokenizer(
-    info.vocabulary, info.lower_case, config.data.max_length
-  )
-  sets = {
-    name: trainer_lib.Dataset(
-      batching.tokenise(tokenizer, part.texts, part.texts_b),
-      inputs.targets[name],
-    )
-    for name, part in inputs.examples.items()
-  }
+  task = inputs.task
+  tokenizer = task.tokenizer(info.vocabulary, info.lower_case, config.data)
+  sets = {}
+  for name, part in inputs.examples.items():
+    tokens = task.tokenise(tokenizer, part.texts, part.texts_b)
+    targets = task.place(inputs.targets[name], tokens)
+    sets[name] = trainer_lib.Dataset(tokens, targets)
   reporter = reporter or reporting.Reporter()
   reporter.parameters(tuning.parameter_table(model))
   problem = trainer_lib.Problem(
-    inputs.task, sets["train"], sets.get("dev"), inputs.metric
+    task, sets["train"], sets.get("dev"), inputs.metric
   )
   return trainer_lib.Trainer(model, problem, config.train, reporter)
 

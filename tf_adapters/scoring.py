@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 import tf_keras
 
-from tf_adapters import batching
 from tf_adapters import data as data_lib
 from tf_adapters import inference
 from tf_adapters import modules
-from tf_adapters import text as text_lib
+from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
@@ -25,7 +23,8 @@ class LoadedTask:
   Attributes:
     name: Its name in the store.
     task: Its definition, with `labels` for a classification.
-    model: From token ids to logits `[batch, units]`.
+    model: From token ids to logits `[batch, units]`, of a span task
+      `[batch, seq, 2]`.
     columns: Which columns of a file it reads.
   """
 
@@ -37,21 +36,22 @@ class LoadedTask:
     self.model, self.task = modules.restore(encoder, module)
     self.columns = data_lib.Columns(**module.columns)
     self._predictor = inference.Predictor(self.model)
-    self._tokenizer = text_lib.Tokenizer(
-      info.vocabulary,
-      info.lower_case,
-      module.config["data"]["max_length"],
+    config = settings_lib.from_dict(module.config)
+    self._tokenizer = self.task.tokenizer(
+      info.vocabulary, info.lower_case, config.data
     )
 
   def logits(
     self, texts: Sequence[str], texts_b: Sequence[str] | None = None
   ) -> np.ndarray:
-    """Float32 `[texts, units]`."""
+    """Float32 `[texts, units]`; of a span task `[windows, tokens, 2]`."""
+    return self._logits(texts, texts_b)[0]
+
+  def _logits(self, texts, texts_b):
+    """Logits and the tokens they are of."""
     self._check(texts, texts_b)
-    if not texts:
-      return np.empty([0, self.task.units], np.float32)
-    tokens = batching.tokenise(self._tokenizer, texts, texts_b)
-    return self._predictor.logits(tokens)
+    tokens = self.task.tokenise(self._tokenizer, texts, texts_b)
+    return self._predictor.logits(tokens), tokens
 
   def predict(
     self, texts: Sequence[str], texts_b: Sequence[str] | None = None
@@ -60,10 +60,12 @@ class LoadedTask:
 
     Returns:
       For a classification `label`, `score` and `probabilities` by label, for
-      a regression `value`.
+      a regression `value`; for a span task, whose `texts` are questions and
+      whose `texts_b` are contexts, `answer`, `score`, and `start` and `end`
+      in characters of the context, -1 where nothing can be an answer.
     """
-    answers = self.task.answers(tf.constant(self.logits(texts, texts_b)))
-    columns = {name: value.numpy() for name, value in answers.items()}
+    logits, tokens = self._logits(texts, texts_b)
+    columns = self.task.predictions(logits, tokens, texts_b)
     return [
       {name: self._plain(value[row]) for name, value in columns.items()}
       for row in range(len(texts))
@@ -71,10 +73,10 @@ class LoadedTask:
 
   def evaluate(self, path: str) -> dict[str, float | None]:
     """Scores on a labelled file with the columns of the training file."""
-    examples = data_lib.read(path, key="--data", columns=self.columns)
+    examples = self.task.read(path, key="--data", columns=self.columns)
     targets = self.task.targets(examples)
-    logits = self.logits(examples.texts, examples.texts_b)
-    return self.task.score(logits, targets)
+    logits, tokens = self._logits(examples.texts, examples.texts_b)
+    return self.task.score(logits, self.task.place(targets, tokens))
 
   def _check(self, texts, texts_b) -> None:
     if isinstance(texts, str) or isinstance(texts_b, str):
@@ -94,7 +96,7 @@ class LoadedTask:
     if isinstance(value, np.ndarray):
       labels = self.task.labels
       return dict(zip(labels, value.tolist(), strict=True))
-    return float(value)
+    return value if isinstance(value, str) else value.item()
 
 
 def load_task(
@@ -121,7 +123,8 @@ def evaluate(store: str, task: str, data: str) -> dict[str, float | None]:
   Args:
     store: Folder of the store.
     task: Name of the task.
-    data: A .tsv, .csv or .jsonl file with the columns of the training file.
+    data: A .tsv, .csv or .jsonl file with the columns of the training file,
+      or a .json file in the form of SQuAD v1.1 for a span task.
   """
   return load_task(store, task).evaluate(data)
 

@@ -40,6 +40,10 @@ class Tokenizer:
     max_length: Longest result in tokens; longer texts are cut at the end,
       pairs token by token from the longer text.
 
+  Attributes:
+    cls: Id of [CLS].
+    sep: Id of [SEP].
+
   Raises:
     InputError: for a vocabulary without BERT's special tokens.
   """
@@ -51,7 +55,7 @@ class Tokenizer:
     for piece in ("[UNK]", "[CLS]", "[SEP]", "[PAD]"):
       if piece not in ids:
         raise InputError(f"the vocabulary lacks {piece}; it is not a BERT's.")
-    self._cls, self._sep, self._pad = ids["[CLS]"], ids["[SEP]"], ids["[PAD]"]
+    self.cls, self.sep, self._pad = ids["[CLS]"], ids["[SEP]"], ids["[PAD]"]
     self._lower_case = lower_case
     self.max_length = max_length
     if len(ids) != len(vocabulary):
@@ -75,20 +79,26 @@ class Tokenizer:
       text: string `[batch]`, UTF-8; other bytes are dropped.
       text_b: string `[batch]`, the second texts of pairs.
     """
-    segments = [self._pieces(text)]
+    segments = [self.pieces(text)]
     if text_b is not None:
       # RoundRobinTrimmer reads past the end of the shorter batch otherwise.
-      text_b = _as_many(text_b, text)
-      segments.append(self._pieces(text_b))
+      text_b = as_many(text_b, text)
+      segments.append(self.pieces(text_b))
     room = self.max_length - 1 - len(segments)
     trimmed = tf_text.RoundRobinTrimmer(room).trim(segments)
-    return tf_text.combine_segments(trimmed, self._cls, self._sep)
+    return tf_text.combine_segments(trimmed, self.cls, self.sep)
 
   def __call__(
     self, text: tf.Tensor, text_b: tf.Tensor | None = None
   ) -> dict[str, tf.Tensor]:
     """The encoder's inputs, int32 `[batch, longest]`, padded at the end."""
     ids, type_ids = self.ragged(text, text_b)
+    return self.padded(ids, type_ids)
+
+  def padded(
+    self, ids: tf.RaggedTensor, type_ids: tf.RaggedTensor
+  ) -> dict[str, tf.Tensor]:
+    """The encoder's inputs of token ids and type ids `[batch, (tokens)]`."""
     # At least one column, so that a batch of no texts has a first token too.
     longest = tf.maximum(tf.reduce_max(ids.row_lengths()), 1)
     shape = tf.stack([-1, longest])
@@ -98,19 +108,55 @@ class Tokenizer:
       "input_type_ids": type_ids.to_tensor(0, shape=shape),
     }
 
-  def _pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
-    text = tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+  def pieces(self, text: tf.Tensor) -> tf.RaggedTensor:
+    """Ids of the WordPieces alone, int32 `[batch, (pieces)]`."""
+    text = self.normalised(decoded(text))
+    text = _without_long_words(text)
+    return self._wordpiece.tokenize(text).merge_dims(1, -1)
+
+  def normalised(self, text: tf.Tensor) -> tf.Tensor:
+    """`text`, valid UTF-8, as BERT reads it: words parted by white space."""
     text = tf.strings.regex_replace(text, _DROPPED, "")
     if self._lower_case:
       text = tf.strings.lower(text, encoding="utf-8")
       text = tf_text.normalize_utf8(text, "NFD")
       text = tf.strings.regex_replace(text, _ACCENTS, "")
-    text = tf.strings.regex_replace(text, _ALONE, r" \1 ")
-    text = tf.strings.regex_replace(text, _TOO_LONG, _NO_WORD)
-    return self._wordpiece.tokenize(text).merge_dims(1, -1)
+    return tf.strings.regex_replace(text, _ALONE, r" \1 ")
+
+  def pieces_of_words(
+    self, words: tf.Tensor
+  ) -> tuple[tf.RaggedTensor, tf.RaggedTensor, tf.RaggedTensor]:
+    """Ids and where they begin and end, int32 `[words, (pieces)]`.
+
+    Args:
+      words: string `[words]`, out of a `normalised` text.
+
+    Returns:
+      Ids; first byte in the word; the byte after the last.
+    """
+    known = _without_long_words(words)
+    ids, begins, ends = (
+      part.merge_dims(1, -1)
+      for part in self._wordpiece.tokenize_with_offsets(known)
+    )
+    sizes = tf.gather(tf.strings.length(words), ends.value_rowids())
+    long = tf.gather(tf.not_equal(words, known), ends.value_rowids())
+    ends = ends.with_values(
+      tf.where(long, sizes, tf.cast(ends.values, tf.int32))
+    )
+    return ids, tf.cast(begins, tf.int32), ends
 
 
-def _as_many(text_b: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
+def decoded(text: tf.Tensor) -> tf.Tensor:
+  """`text` with U+FFFD, which BERT drops, for what is no UTF-8."""
+  return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+
+
+def _without_long_words(text: tf.Tensor) -> tf.Tensor:
+  return tf.strings.regex_replace(text, _TOO_LONG, _NO_WORD)
+
+
+def as_many(text_b: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
   """`text_b`, once it is sure to have one text for each of `text`."""
   same = tf.debugging.assert_equal(
     tf.size(text), tf.size(text_b), "`text_b` must have as many texts as `text`"

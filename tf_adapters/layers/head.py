@@ -1,10 +1,11 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""The head of a task on one text or pair: dropout and one dense map."""
+"""The head of a task: dropout and one dense map."""
 
 import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import parts as parts_lib
 from tf_adapters.layers import dropout as dropout_lib
 
 _SITE = 1  # of the head's dropout; 0 is the embeddings', 8 and up the blocks'
@@ -18,19 +19,18 @@ class Head(tf_keras.layers.Layer):
   frozen pooler's tanh of it), as in the code of Houlsby et al. (2019). W is
   drawn from a normal of deviation 0.02 truncated at two deviations, b is
   zero. Nothing but the first token of the last block is read
-  (`output_range` 1), so nothing else of that block is computed.
+  (`output_range` 1), so nothing else of that block is computed; or z is the
+  last block's output at each token, and so are the logits.
 
   Shapes: `{"sequence_output": [batch, seq, d], "pooled_output": [batch, d]}`
-  in, `[batch, units]` float32 out.
+  in, `[batch, units]` float32 out, for every token `[batch, seq, units]`.
 
   Args:
-    units: Number of classes, or 1 for a regression.
-    input: `first_token` or `pooled_output`.
+    units: Number of classes, 1 for a regression, 2 for starts and ends.
+    input: `first_token`, `pooled_output` or `every_token`.
     dropout: Rate in training.
     seed: Seed of W.
   """
-
-  output_range = 1
 
   def __init__(
     self,
@@ -41,7 +41,8 @@ class Head(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**{**kwargs, "dtype": tf.float32})
-    config_lib.validate_head(config_lib.HeadConfig(input, dropout))
+    reads = "first_token" if input == "every_token" else input
+    config_lib.validate_head(config_lib.HeadConfig(reads, dropout))
     self.units = units
     self.reads = input
     self.dropout = dropout
@@ -62,13 +63,22 @@ class Head(tf_keras.layers.Layer):
   def call(self, inputs, training=None, noise=None):
     if self.reads == "pooled_output":
       z = inputs["pooled_output"]
+    elif self.reads == "every_token":
+      z = inputs["sequence_output"]
     else:
       z = inputs["sequence_output"][:, 0]
     z = tf.cast(z, tf.float32)
     if training:
       noise = noise or dropout_lib.fresh_noise()
       z = dropout_lib.dropout(z, self.dropout, noise, _SITE)
+    if self.reads == "every_token":
+      return parts_lib.dense(z, self.kernel, self.bias)
     return tf.linalg.matmul(z, self.kernel) + self.bias
+
+  @property
+  def output_range(self) -> int | None:
+    """How many tokens of the last block are read; None: all."""
+    return None if self.reads == "every_token" else 1
 
   def get_config(self):
     return {

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tf_adapters import data as data_lib
 from tf_adapters import files
 from tf_adapters import garden
 from tf_adapters import json_files
 from tf_adapters import model as model_lib
 from tf_adapters import modules
+from tf_adapters import settings as settings_lib
 from tf_adapters import tasks
-from tf_adapters import text as text_lib
 from tf_adapters import tuning
 from tf_adapters import writing
 from tf_adapters.checkpoints import pretrained
@@ -28,7 +29,10 @@ def export(store: str, output: str) -> str:
 
   Every task is a Predict signature of its name: `text` (and `text_b` for
   pairs), string `[batch]`, to `label`, `score`, `probabilities`
-  `[batch, labels]`, or to `value` for a regression. Tokenisation is inside.
+  `[batch, labels]`, or to `value` for a regression; of a span task `question`
+  and `context` to `answer`, `score`, and `start` and `end` in characters
+  (Unicode code points) of the context, -1 where nothing can be an answer.
+  Tokenisation is inside.
   The SavedModel needs tensorflow and tensorflow-text alone. The order of
   `probabilities` is in `assets.extra/tasks.json`.
 
@@ -72,13 +76,7 @@ def _assemble(encoder, loaded: list[Module]):
     root.tasks[module.task] = [
       item.variable for item in tuning.task_variables(model)
     ]
-    signatures[module.task] = _signature(
-      model,
-      task,
-      tokenise(
-        module.config["data"]["max_length"], bool(module.columns["text_b"])
-      ),
-    )
+    signatures[module.task] = _signature(model, task, tokenise(task, module))
   return root, signatures
 
 
@@ -87,23 +85,26 @@ class _SharedTokenisers:
 
   def __init__(self, info: pretrained.Pretrained):
     self._info = info
-    self._functions: dict[tuple[int, bool], Callable] = {}
+    self._functions: dict[tuple, Callable] = {}
 
-  def __call__(self, max_length: int, pair: bool) -> Callable:
-    key = (max_length, pair)
+  def __call__(self, task: tasks.Task, module: Module) -> Callable:
+    config = settings_lib.from_dict(module.config).data
+    names = task.inputs(data_lib.Columns(**module.columns))
+    lengths = (
+      config.max_length, config.doc_stride, config.max_question_length
+    )
+    key = (*names, *lengths)
     if key not in self._functions:
-      tokenizer = text_lib.Tokenizer(
-        self._info.vocabulary, self._info.lower_case, max_length
+      tokenizer = task.tokenizer(
+        self._info.vocabulary, self._info.lower_case, config
       )
       self._functions[key] = tf.function(
-        tokenizer.__call__, input_signature=_text_inputs(pair)
+        tokenizer.__call__,
+        input_signature=[
+          tf.TensorSpec([None], tf.string, name) for name in names
+        ],
       )
     return self._functions[key]
-
-
-def _text_inputs(pair: bool) -> list[tf.TensorSpec]:
-  names = ("text", "text_b") if pair else ("text",)
-  return [tf.TensorSpec([None], tf.string, name) for name in names]
 
 
 def _signature(
@@ -111,7 +112,7 @@ def _signature(
 ) -> Callable:
   @tf.function(input_signature=tokenise.input_signature)
   def answer(*texts):
-    return task.answers(model(tokenise(*texts), training=False))
+    return task.serve(model, tokenise, *texts)
 
   return answer
 

@@ -8,8 +8,14 @@ from typing import Any
 from tf_adapters.errors import InputError
 from tf_adapters.tasks.classification import Classification
 from tf_adapters.tasks.regression import Regression
+from tf_adapters.tasks.span import Span
 
-Task = Classification | Regression
+Task = Classification | Regression | Span
+
+
+def read(kind: str, path: str, **options: Any) -> Any:
+  """The examples of a file for a task of type `kind`; see `data.read`."""
+  return _KINDS[kind].read(path, **options)
 
 
 def from_examples(kind: str, examples: Any) -> Task:
@@ -34,4 +40,4 @@ def from_dict(tree: Mapping[str, Any]) -> Task:
   return _KINDS[kind](**fields)
 
 
-_KINDS = {kind.type: kind for kind in (Classification, Regression)}
+_KINDS = {kind.type: kind for kind in (Classification, Regression, Span)}

@@ -11,10 +11,11 @@ import tensorflow as tf
 from tf_adapters import metrics
 from tf_adapters.data import Examples
 from tf_adapters.errors import InputError
+from tf_adapters.tasks.text_task import TextTask
 
 
 @dataclasses.dataclass(frozen=True)
-class Classification:
+class Classification(TextTask):
   """Softmax over `labels`, cross entropy.
 
   Attributes:

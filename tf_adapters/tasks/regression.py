@@ -12,10 +12,11 @@ import tensorflow as tf
 from tf_adapters import metrics
 from tf_adapters.data import Examples
 from tf_adapters.errors import InputError
+from tf_adapters.tasks.text_task import TextTask
 
 
 @dataclasses.dataclass(frozen=True)
-class Regression:
+class Regression(TextTask):
   """value = mean + stddev · logit, squared error on the logit.
 
   Standardised targets let one learning rate fit any unit.
