@@ -11,7 +11,12 @@ from tf_adapters import demo
 from tf_adapters import settings
 from tf_adapters.__main__ import main
 
-CONFIGS = sorted(pathlib.Path("configs").glob("*.yaml"))
+# Those whose data comes with the package.
+CONFIGS = [
+  path
+  for path in sorted(pathlib.Path("configs").glob("*.yaml"))
+  if pathlib.Path(settings.load(str(path)).data.train).is_file()
+]
 
 
 @pytest.fixture(autouse=True)

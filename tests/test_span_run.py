@@ -216,6 +216,18 @@ def test_a_question_on_the_command_line(folder, capsys):
   assert context[found["start"] : found["end"]] == found["answer"]
 
 
+def test_shipped_configuration_trains(
+  folder, encoder_folder, tmp_path, capsys
+):
+  squad = str(folder / "squad.json")
+  command = ["train", "configs/squad.yaml", f"encoder={encoder_folder}"]
+  command += [f"data.train={squad}", f"data.eval={squad}", "data.max_length=60"]
+  command += ["data.max_question_length=8", "train.epochs=1", "--json"]
+  assert main([*command, f"store={tmp_path}/store"]) == 0
+  result = json.loads(capsys.readouterr().out)
+  assert set(result["metrics"]) == {"f1", "exact_match", "loss"}
+
+
 def test_a_killed_run_goes_on_to_the_same_bits(
   folder, encoder_folder, tmp_path
 ):

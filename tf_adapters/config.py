@@ -251,9 +251,11 @@ def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:
   _share(f"{prefix}dropout", adapter.dropout)
 
 
-def validate_head(head: HeadConfig, prefix: str = "") -> None:
-  """The same for the head's part."""
-  _one_of(f"{prefix}input", head.input, HEAD_INPUTS)
+def validate_head(
+  head: HeadConfig, prefix: str = "", inputs: Sequence[str] = HEAD_INPUTS
+) -> None:
+  """The same for the head's part, whose `input` is one of `inputs`."""
+  _one_of(f"{prefix}input", head.input, inputs)
   _share(f"{prefix}dropout", head.dropout)
 
 

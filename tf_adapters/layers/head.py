@@ -41,8 +41,10 @@ class Head(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**{**kwargs, "dtype": tf.float32})
-    reads = "first_token" if input == "every_token" else input
-    config_lib.validate_head(config_lib.HeadConfig(reads, dropout))
+    config_lib.validate_head(
+      config_lib.HeadConfig(input, dropout),
+      inputs=(*config_lib.HEAD_INPUTS, "every_token"),
+    )
     self.units = units
     self.reads = input
     self.dropout = dropout
