@@ -16,6 +16,7 @@ PACKAGE = pathlib.Path(tf_adapters.__file__).parent
 # is one folder.
 ROWS = (
   ("errors", "version", "environment"),
+  ("checks",),
   ("config", "files", "json_files", "memory", "writing", "fused", "inputs"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
@@ -31,7 +32,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("demo",),
+  ("baseline", "demo", "submission"),
   ("commands",),
   ("__main__",),
 )

@@ -2,10 +2,10 @@
 """All settings of a run, their defaults, and what is allowed."""
 
 import dataclasses
-import math
 import types
 from collections.abc import Sequence
 
+from tf_adapters import checks
 from tf_adapters.errors import InputError
 
 METHODS = ("houlsby", "pfeiffer", "parallel")
@@ -29,11 +29,14 @@ class TaskConfig:
       answers a question.
     metric: The dev metric by which the best epoch is kept; `None` takes
       `accuracy`, `pearson` or `f1`.
+    positive: The label of a classification whose F1 is the metric `f1`;
+      `None`: there is none.
   """
 
   name: str = ""
   type: str = "classification"
   metric: str | None = None
+  positive: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +44,18 @@ class DataConfig:
   """Where the examples are.
 
   Attributes:
-    train: A `.tsv`, `.csv` or `.jsonl` file with a header, UTF-8; for spans
-      a `.json` file in the form of SQuAD v1.1.
+    train: A `.tsv`, `.csv`, `.jsonl` or `.parquet` file with a header, UTF-8;
+      for spans a `.json` file in the form of SQuAD v1.1.
     eval: The same for the dev set; empty: no evaluation, last epoch kept.
+    test: The same for a set that is scored once, at the end, and chooses
+      nothing; empty: none.
+    form: A task of `tf_adapters/tasks/*.yaml`, as `cola`, in whose
+      publisher's form the data is; empty: the package's own.
+    tfds: A data set of TensorFlow Datasets, as `glue/sst2`, instead of files.
+    tfds_dir: Where it is or goes; `None` takes TFDS' own place.
+    tfds_train: Its split to learn from, as `train` or `train[:80%]`.
+    tfds_eval: Its split that is the dev set; empty: none.
+    tfds_test: Its split that is the test set; empty: none.
     text: Column of the text; `None` takes the first present of `text`,
       `text_a`, `sentence`.
     text_b: Column of the second text of a pair; `None` takes `text_b` where
@@ -59,6 +71,13 @@ class DataConfig:
 
   train: str = ""
   eval: str = ""
+  test: str = ""
+  form: str = ""
+  tfds: str = ""
+  tfds_dir: str | None = None
+  tfds_train: str = "train"
+  tfds_eval: str = "validation"
+  tfds_test: str = ""
   text: str | None = None
   text_b: str | None = None
   label: str = "label"
@@ -183,8 +202,8 @@ class Config:
 
 def validate(config: Config) -> None:
   """Raises `InputError` for the first setting that is not allowed."""
-  _one_of("task.type", config.task.type, TASK_TYPES)
-  _one_of("train.strategy", config.train.strategy, STRATEGIES)
+  checks.one_of("task.type", config.task.type, TASK_TYPES)
+  checks.one_of("train.strategy", config.train.strategy, STRATEGIES)
   _validate_lengths(config)
   validate_adapter(config.adapter, "adapter.")
   validate_head(config.head, "head.")
@@ -193,15 +212,15 @@ def validate(config: Config) -> None:
       "`adapter.train_pooler` needs `head.input=pooled_output`; got "
       f"{config.head.input!r}, which does not read the pooler."
     )
-  _one_of("train.precision", config.train.precision, PRECISIONS)
+  checks.one_of("train.precision", config.train.precision, PRECISIONS)
   for key in ("epochs", "batch_size", "checkpoint_steps", "steps_per_loop"):
-    _at_least(f"train.{key}", getattr(config.train, key), 1)
+    checks.at_least(f"train.{key}", getattr(config.train, key), 1)
   for key in ("learning_rate", "clip_norm", "cache_gigabytes"):
-    _positive(f"train.{key}", getattr(config.train, key))
+    checks.positive(f"train.{key}", getattr(config.train, key))
   for key in ("warmup", "weight_decay"):
-    _share(f"train.{key}", getattr(config.train, key))
-  _at_least("train.replicas", config.train.replicas, 0)
-  _at_least("train.seed", config.train.seed, 0)
+    checks.share(f"train.{key}", getattr(config.train, key))
+  checks.at_least("train.replicas", config.train.replicas, 0)
+  checks.at_least("train.seed", config.train.seed, 0)
 
 
 def with_max_length(config: Config) -> Config:
@@ -215,9 +234,9 @@ def with_max_length(config: Config) -> Config:
 
 def _validate_lengths(config: Config) -> None:
   data = with_max_length(config).data
-  _at_least("data.max_length", data.max_length, 8)
+  checks.at_least("data.max_length", data.max_length, 8)
   for key in ("doc_stride", "max_question_length"):
-    _at_least(f"data.{key}", getattr(data, key), 1)
+    checks.at_least(f"data.{key}", getattr(data, key), 1)
   if config.task.type != "span":
     return
   least = data.max_question_length + 3 + 1
@@ -236,50 +255,24 @@ def _validate_lengths(config: Config) -> None:
 
 def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:
   """The same for the adapter's part, whose keys start with `prefix`."""
-  _one_of(f"{prefix}method", adapter.method, METHODS)
-  _whole(f"{prefix}size", adapter.size)
-  _at_least(f"{prefix}size", adapter.size, 1)
+  checks.one_of(f"{prefix}method", adapter.method, METHODS)
+  checks.whole(f"{prefix}size", adapter.size)
+  checks.at_least(f"{prefix}size", adapter.size, 1)
   layers = adapter.layers
   if layers is not None:
     if not isinstance(layers, tuple | list):
       raise InputError(f"`{prefix}layers` takes block numbers; got {layers!r}.")
     for layer in layers:
-      _whole(f"{prefix}layers", layer)
+      checks.whole(f"{prefix}layers", layer)
   if adapter.activation is not None:
-    _one_of(f"{prefix}activation", adapter.activation, ACTIVATIONS)
-  _positive(f"{prefix}init_stddev", adapter.init_stddev)
-  _share(f"{prefix}dropout", adapter.dropout)
+    checks.one_of(f"{prefix}activation", adapter.activation, ACTIVATIONS)
+  checks.positive(f"{prefix}init_stddev", adapter.init_stddev)
+  checks.share(f"{prefix}dropout", adapter.dropout)
 
 
 def validate_head(
   head: HeadConfig, prefix: str = "", inputs: Sequence[str] = HEAD_INPUTS
 ) -> None:
   """The same for the head's part, whose `input` is one of `inputs`."""
-  _one_of(f"{prefix}input", head.input, inputs)
-  _share(f"{prefix}dropout", head.dropout)
-
-
-def _one_of(key: str, value: str, allowed: Sequence[str]) -> None:
-  if value not in allowed:
-    names = ", ".join(f"`{name}`" for name in allowed)
-    raise InputError(f"`{key}` must be one of {names}; got {value!r}.")
-
-
-def _whole(key: str, value: int) -> None:
-  if not isinstance(value, int) or isinstance(value, bool):
-    raise InputError(f"`{key}` takes whole numbers; got {value!r}.")
-
-
-def _at_least(key: str, value: int, least: int) -> None:
-  if value < least:
-    raise InputError(f"`{key}` must be at least {least}; got {value}.")
-
-
-def _positive(key: str, value: float) -> None:
-  if not (math.isfinite(value) and value > 0):
-    raise InputError(f"`{key}` must be a finite number above 0; got {value}.")
-
-
-def _share(key: str, value: float) -> None:
-  if not 0 <= value < 1:
-    raise InputError(f"`{key}` must be at least 0 and below 1; got {value}.")
+  checks.one_of(f"{prefix}input", head.input, inputs)
+  checks.share(f"{prefix}dropout", head.dropout)

@@ -7,12 +7,14 @@ from typing import Any
 import tensorflow as tf
 
 from tf_adapters import config as config_lib
+from tf_adapters import data
 from tf_adapters import distribution
 from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
 from tf_adapters import tasks
 from tf_adapters.errors import InputError
+from tf_adapters.tasks import tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Inputs:
 
   config: config_lib.Config
   store: store_lib.Store
-  examples: dict[str, Any]  # `train` and perhaps `dev`, as the task reads
+  examples: dict[str, Any]  # `train`, perhaps `dev`, `test`; as the task reads
   checksums: dict[str, str]
   task: tasks.Task
   targets: dict[str, Any]
@@ -39,24 +41,13 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   store_lib.check_name(config.task.name)
   if not overwrite:
     store.check_free(config.task.name)
-  if not config.data.train:
-    raise InputError("`data.train` must name the training file; got nothing.")
-  examples = {
-    "train": tasks.read(
-      config.task.type,
-      config.data.train,
-      key="data.train",
-      config=config.data,
-    )
-  }
-  if config.data.eval:
-    examples["dev"] = tasks.read(
-      config.task.type,
-      config.data.eval,
-      key="data.eval",
-      columns=examples["train"].columns,
-    )
-  task = tasks.from_examples(config.task.type, examples["train"])
+  examples = _examples(config)
+  task = tasks.from_examples(
+    config.task.type,
+    examples["train"],
+    labels=tables.form(config.data.form).labels,
+    positive=config.task.positive,
+  )
   return Inputs(
     config=config,
     store=store,
@@ -68,12 +59,67 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   )
 
 
+def _examples(config: config_lib.Config) -> dict[str, Any]:
+  settings = config.data
+  form = tables.form(settings.form)
+  examples: dict[str, Any] = {}
+  for name, (key, source) in _sources(settings).items():
+    columns = examples["train"].columns if examples else None
+    if form is not data.OWN:
+      columns = None  # a publisher may name them otherwise in each file
+    examples[name] = tasks.read(
+      config.task.type,
+      source,
+      key=key,
+      columns=columns,
+      config=settings,
+      form=form,
+    )
+  return examples
+
+
+def _sources(
+  settings: config_lib.DataConfig,
+) -> dict[str, tuple[str, str | data.Split]]:
+  """The setting that names each set, and the set."""
+  files = {
+    name: (f"data.{key}", getattr(settings, key))
+    for name, key in (("train", "train"), ("dev", "eval"), ("test", "test"))
+  }
+  if not settings.tfds:
+    if not settings.train:
+      raise InputError(
+        "`data.train` must name the training file, or `data.tfds` a data set; "
+        "got nothing."
+      )
+    return {name: named for name, named in files.items() if named[1]}
+  for key, path in files.values():
+    if path:
+      raise InputError(
+        f"set `data.tfds` or `{key}`, not both; got {settings.tfds!r} and "
+        f"{path!r}. `data.tfds=` takes back what a file of settings says."
+      )
+  splits = {
+    "train": ("data.tfds_train", settings.tfds_train),
+    "dev": ("data.tfds_eval", settings.tfds_eval),
+    "test": ("data.tfds_test", settings.tfds_test),
+  }
+  if not settings.tfds_train:
+    raise InputError("`data.tfds_train` must name a split; got nothing.")
+  return {
+    name: (key, data.Split(settings.tfds, split, settings.tfds_dir))
+    for name, (key, split) in splits.items()
+    if split
+  }
+
+
 def _metric(config: config_lib.Config, task: tasks.Task) -> str:
   metric = config.task.metric or task.metrics[0]
   if metric not in task.metrics:
+    remedy = " `f1` needs `task.positive`." if metric == "f1" else ""
     raise InputError(
       f"`task.metric` must be one of {', '.join(task.metrics)} for a "
-      f"{task.type}; got {metric!r}."
+      f"{task.type}; got {metric!r}.{remedy}"
     )
   return metric
 

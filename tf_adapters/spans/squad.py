@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 from tf_adapters import files
 from tf_adapters.config import DataConfig
+from tf_adapters.data import OWN
 from tf_adapters.data import Columns
+from tf_adapters.data import Form
+from tf_adapters.data import Split
 from tf_adapters.errors import InputError
 
 COLUMNS = Columns(text="question", text_b="context", label="answers")
@@ -38,6 +41,7 @@ class Questions:
     texts: The questions.
     texts_b: The context of each.
     labels: Its answers, at least one, or None where they were not asked for.
+    digest: Empty: the file's own checksum is that of the data.
   """
 
   path: str
@@ -46,6 +50,7 @@ class Questions:
   texts: list[str]
   texts_b: list[str]
   labels: list[list[Answer]] | None
+  digest: str = ""
 
   def __len__(self) -> int:
     return len(self.ids)
@@ -56,11 +61,12 @@ class Questions:
 
 
 def read(
-  path: str,
+  path: str | Split,
   *,
   key: str,
   columns: Columns | None = None,
   config: DataConfig | None = None,
+  form: Form = OWN,
   labelled: bool = True,
 ) -> Questions:
   """Reads a `.json` file in the form of SQuAD v1.1.
@@ -77,12 +83,18 @@ def read(
     key: The setting or option that named the file, for errors.
     columns: Those of the training file: always `COLUMNS`.
     config: Whose names of columns must be unset.
+    form: Must be the package's own.
     labelled: Whether to read answers.
 
   Raises:
     InputError: with file and place, for whatever cannot be read.
   """
   del columns
+  if isinstance(path, Split) or form is not OWN:
+    raise InputError(
+      f"`{key}`: a span task reads a .json file in the form of SQuAD v1.1, no "
+      "data set of TFDS and no other form."
+    )
   for name in ("text", "text_b", "label"):
     if config and getattr(config, name) != getattr(DataConfig(), name):
       raise InputError(

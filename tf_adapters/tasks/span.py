@@ -45,9 +45,9 @@ class Span:
   reads: ClassVar[str | None] = "every_token"
 
   @staticmethod
-  def read(path: str, **options: Any) -> squad.Questions:
+  def read(source: str | data.Split, **options: Any) -> squad.Questions:
     """Reads a file as `squad.read` does."""
-    return squad.read(path, **options)
+    return squad.read(source, **options)
 
   @classmethod
   def from_examples(cls, examples: squad.Questions) -> "Span":
@@ -126,6 +126,13 @@ class Span:
         for name, answers in zip(questions.ids, questions.labels, strict=True)
       },
     )
+
+  def report(
+    self, logits: np.ndarray, targets: dataset.Targets
+  ) -> dict[str, Any]:
+    """Nothing beyond the scores: there are no classes."""
+    del logits, targets
+    return {}
 
   # --- Answers -----------------------------------------------------------
 

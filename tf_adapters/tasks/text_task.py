@@ -25,9 +25,9 @@ class TextTask:
   reads: ClassVar[str | None] = None
 
   @staticmethod
-  def read(path: str, **options: Any) -> data.Examples:
-    """Reads a file as `data.read` does."""
-    return data.read(path, **options)
+  def read(source: str | data.Split, **options: Any) -> data.Examples:
+    """Reads a file or a split as `data.read` does."""
+    return data.read(source, **options)
 
   @staticmethod
   def inputs(columns: data.Columns) -> tuple[str, ...]:

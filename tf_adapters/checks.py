@@ -1,0 +1,38 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Checks of single settings, which name the setting and what came."""
+
+import math
+from collections.abc import Sequence
+
+from tf_adapters.errors import InputError
+
+
+def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
+  """Raises `InputError` if a value is none of those allowed."""
+  if value not in allowed:
+    names = ", ".join(f"`{name}`" for name in allowed)
+    raise InputError(f"`{key}` must be one of {names}; got {value!r}.")
+
+
+def whole(key: str, value: int) -> None:
+  """Raises `InputError` if a value is no whole number."""
+  if not isinstance(value, int) or isinstance(value, bool):
+    raise InputError(f"`{key}` takes whole numbers; got {value!r}.")
+
+
+def at_least(key: str, value: int, least: int) -> None:
+  """Raises `InputError` if a value is below `least`."""
+  if value < least:
+    raise InputError(f"`{key}` must be at least {least}; got {value}.")
+
+
+def positive(key: str, value: float) -> None:
+  """Raises `InputError` if a value is not finite and above 0."""
+  if not (math.isfinite(value) and value > 0):
+    raise InputError(f"`{key}` must be a finite number above 0; got {value}.")
+
+
+def share(key: str, value: float) -> None:
+  """Raises `InputError` if a value is not in [0, 1)."""
+  if not 0 <= value < 1:
+    raise InputError(f"`{key}` must be at least 0 and below 1; got {value}.")
