@@ -91,7 +91,7 @@ def read(folder) -> squad.Questions:
 
 def test_it_learns_and_evaluate_gives_the_module_s_scores(folder, task):
   metrics = json.loads((folder / "metrics.json").read_text())
-  assert metrics["f1"] > 0.8
+  assert metrics["f1"] > 0.5  # where a blind guess gets 0.14
   scores = task.evaluate(str(folder / "squad.json"))
   assert scores == {name: metrics[name] for name in ("f1", "exact_match")}
 

@@ -25,7 +25,7 @@ def pieces(
     Ids; the first character; the character after the last.
   """
   text = text_lib.decoded(text)
-  normal = tokenizer.normalised(text)
+  normal = _normalised(tokenizer, text)
   ids, begins, ends = _in_normalised(tokenizer, normal)
   rows = ids.value_rowids()
   characters = _Characters(tokenizer, text)
@@ -39,6 +39,13 @@ def pieces(
     )
   ]
   return ids, ids.with_values(places[0]), ids.with_values(places[1])
+
+
+def _normalised(tokenizer, text):
+  """White space is a plain space: wider ones mislead WhitespaceTokenizer."""
+  return tf.strings.regex_replace(
+    tokenizer.normalised(text), r"[\s\p{Z}]", " "
+  )
 
 
 def _in_normalised(tokenizer, normal):
@@ -69,7 +76,7 @@ class _Characters:
     # A text has few different characters.
     different, index = tf.unique(codes.values)
     alone = tf.strings.unicode_encode(different[:, None], "UTF-8")
-    sizes = tf.strings.length(tokenizer.normalised(alone))
+    sizes = tf.strings.length(_normalised(tokenizer, alone))
     marks = tf.strings.regex_full_match(alone, r"\p{M}") & (sizes == 0)
     self._edges = tf.cumsum(tf.cast(tf.gather(sizes, index), tf.int64))
     self._heads = self._find_heads(tf.gather(marks, index))
