@@ -16,7 +16,8 @@ PACKAGE = pathlib.Path(tf_adapters.__file__).parent
 # is one folder.
 ROWS = (
   ("errors", "version", "environment"),
-  ("config", "files", "json_files", "memory", "writing", "fused", "inputs"),
+  ("config", "files", "json_files", "memory", "writing"),
+  ("fused", "inputs", "portions"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute"),

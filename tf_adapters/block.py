@@ -138,6 +138,7 @@ class AdapterBlock(tf_keras.layers.Layer):
       *(run.keys(site, x) for share, site in sites if share and run.noise),
       how=how,
       compiled=run.compiled,
+      keep=run.noise is not None,
       wrt=(0, 1, *((2, 3) if norm.trains else ()), 4, 5, 6, 7),
     )
 
