@@ -30,9 +30,10 @@ setuptools.setup(
   license="Apache-2.0",
   python_requires=">=3.10,<3.13",
   packages=setuptools.find_packages(include=["tf_adapters", "tf_adapters.*"]),
-  package_data={"tf_adapters": ["samples/*/*"]},
+  package_data={"tf_adapters": ["samples/*/*", "tasks/*.yaml"]},
   install_requires=[
     *TENSORFLOW,
+    "importlib-resources",  # which tensorflow-datasets imports, unnamed
     "numpy",
     "pyyaml",  # configurations
     "rich",  # tables and progress bars, in terminals and notebooks
@@ -40,6 +41,10 @@ setuptools.setup(
     "scikit-learn",  # metrics
     "scipy",  # correlations
     "tensorboard",  # curves
+    "tensorflow-datasets",  # data sets by name
   ],
+  extras_require={
+    "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
+  },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
 )

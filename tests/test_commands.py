@@ -75,6 +75,52 @@ def test_evaluate_gives_the_scores_of_training(world, capsys):
     assert value == pytest.approx(trained[name], abs=1e-6)
 
 
+def test_evaluate_reports_classes_and_confusion(world, capsys):
+  words = ["evaluate", "--store", f"{world}/store", "--task", "mood"]
+  words += ["--data", f"{world}/dev.tsv", "--report"]
+  assert main([*words, "--json"]) == 0
+  report = last_json(capsys)
+  counts = report["confusion"]["counts"]
+  assert report["confusion"]["labels"] == ["pos", "neg"]
+  assert [sum(row) for row in counts] == [24, 24]  # every example once
+  accuracy = (counts[0][0] + counts[1][1]) / 48
+  assert report["metrics"]["accuracy"] == pytest.approx(accuracy)
+  for label, row in zip(("pos", "neg"), counts, strict=True):
+    scores = report["classes"][label]
+    assert scores["examples"] == 24
+    hits = row[("pos", "neg").index(label)]
+    assert scores["recall"] == pytest.approx(hits / 24)
+  assert main(words) == 0
+  lines = capsys.readouterr().out.splitlines()
+  assert lines[1].split("\t")[1:] == ["precision", "recall", "f1", "examples"]
+  assert lines[-1] == "\t".join(["neg", *map(str, counts[1])])
+
+
+@pytest.mark.parametrize("words", [
+  ["evaluate"], ["evaluate", "--data", "a.tsv", "--split", "test"],
+  ["predict"], ["predict", "--input", "a.tsv", "--split", "test"],
+  ["predict", "good", "--split", "test"], ["predict", "good", "--glue", "x"],
+  ["evaluate", "--split", "test"],
+])
+def test_sources_that_contradict_are_named(world, capsys, words):
+  store = ["--store", f"{world}/store", "--task", "mood"]
+  assert main([*words, *store]) == 2
+  message = capsys.readouterr().err
+  assert len(message.splitlines()) == 1
+  assert "--split" in message or "--tfds" in message or "split" in message
+
+
+def test_split_writes_what_train_reads(world, capsys, tmp_path):
+  path = f"{tmp_path}/parts"
+  words = ["split", f"{world}/train.tsv", "--output", path, "--json"]
+  assert main(words) == 0
+  assert last_json(capsys)["examples"] == {"train": 38, "dev": 5, "test": 5}
+  data = [f"data.train={path}/train.jsonl", f"data.eval={path}/dev.jsonl"]
+  more = ["task.name=x", f"store={tmp_path}/store", "train.epochs=1"]
+  assert run(world, *data, f"data.test={path}/test.jsonl", *more) == 0
+  assert last_json(capsys)["test_metrics"].keys() >= {"accuracy"}
+
+
 def test_predict_answers_texts_in_order(world, capsys):
   arguments = ["--store", f"{world}/store", "--task", "mood", "--json"]
   texts = ["good film", "", "bad " * 300]

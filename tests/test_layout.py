@@ -30,7 +30,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("demo",),
+  ("baseline", "demo", "submission"),
   ("commands",),
   ("__main__",),
 )

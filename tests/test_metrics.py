@@ -153,3 +153,61 @@ def test_float32_predictions_lose_nothing_more_in_the_squared_error():
   predicted = np.array([4096.5, 4097.0], np.float32)
   scores = metrics.regression(predicted, np.array([4096.0, 4097.25]))
   assert scores["mse"] == (0.5**2 + 0.25**2) / 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(PAIRS, st.integers(0, 4))
+def test_f1_of_one_class_is_its_formula(pairs, positive):
+  predicted, targets = np.array(pairs).T
+  scores = metrics.classification(predicted, targets, positive)
+  hits = int(np.sum((predicted == positive) & (targets == positive)))
+  sides = int(np.sum(predicted == positive) + np.sum(targets == positive))
+  assert scores["f1"] == pytest.approx(2 * hits / sides if sides else 0.0)
+  del scores["f1"]
+  assert scores == metrics.classification(predicted, targets)
+
+
+@settings(max_examples=60, deadline=None)
+@given(PAIRS)
+@pytest.mark.filterwarnings("ignore")
+def test_what_lies_behind_the_scores_adds_up(pairs):
+  predicted, targets = np.array(pairs).T
+  rows, matrix = metrics.by_class(predicted, targets, 6)
+  matrix = np.array(matrix)
+  assert matrix.shape == (6, 6) and matrix.sum() == len(pairs)
+  scores = metrics.classification(predicted, targets)
+  assert np.trace(matrix) / len(pairs) == pytest.approx(scores["accuracy"])
+  for number, row in enumerate(rows):
+    hits = matrix[number, number]
+    answered, wanted = matrix[:, number].sum(), matrix[number].sum()
+    assert row["examples"] == wanted
+    assert row["precision"] == pytest.approx(hits / answered if answered else 0)
+    assert row["recall"] == pytest.approx(hits / wanted if wanted else 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(
+  st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=30
+))
+@pytest.mark.filterwarnings("ignore")
+def test_correlations_with_ties_are_scipy_s(pairs):
+  from scipy import stats
+
+  predicted, targets = np.array(pairs, np.float64).T
+  scores = metrics.regression(predicted, targets)
+  for name, function in (
+    ("pearson", stats.pearsonr), ("spearman", stats.spearmanr)
+  ):
+    value = float(function(predicted, targets).statistic)
+    expected = None if math.isnan(value) else pytest.approx(value)
+    assert scores[name] == expected
+
+
+@pytest.mark.parametrize(("name", "values"), [
+  ("accuracy", [None, 0.0, 0.5, 1.0]),
+  ("matthews", [math.nan, -1.0, 0.0, 1.0]),
+  ("mse", [None, 9.0, 1.0, 0.0]),
+])
+def test_scores_are_ranked_from_undefined_to_best(name, values):
+  ranks_ = [metrics.rank(name, value) for value in values]
+  assert ranks_ == sorted(ranks_) and len(set(ranks_)) == len(values)

@@ -33,6 +33,7 @@ _HOMES = types.MappingProxyType({
   "predict": "scoring",
   "task_variables": "tuning",
   "train": "runs",
+  "train_baseline": "baseline",
 })
 _RENAMED = types.MappingProxyType({"load_config": "load"})
 

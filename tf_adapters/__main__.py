@@ -73,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
   )
   subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
   _add_train(subparsers)
+  _add_baseline(subparsers)
+  _add_split(subparsers)
   _add_evaluate(subparsers)
   _add_predict(subparsers)
   _add_export(subparsers)
@@ -95,6 +97,15 @@ def _add_store(parser) -> None:
   parser.add_argument("--store", required=True, metavar="DIR")
 
 
+def _add_settings(parser) -> None:
+  parser.add_argument(
+    "settings",
+    nargs="*",
+    metavar="CONFIG.yaml | KEY=VALUE",
+    help="a configuration file, then settings over it",
+  )
+
+
 def _add_train(subparsers) -> None:
   parser = _add_command(
     subparsers,
@@ -104,15 +115,46 @@ def _add_train(subparsers) -> None:
     epilog=_settings_help(),
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument(
-    "settings",
-    nargs="*",
-    metavar="CONFIG.yaml | KEY=VALUE",
-    help="a configuration file, then settings over it",
-  )
+  _add_settings(parser)
   parser.add_argument(
     "--overwrite", action="store_true", help="replace the task if it exists"
   )
+
+
+def _add_baseline(subparsers) -> None:
+  parser = _add_command(
+    subparsers,
+    "baseline",
+    commands.baseline,
+    "Scores n-grams and a linear model, without BERT, on the data of a run.",
+  )
+  _add_settings(parser)
+
+
+def _add_split(subparsers) -> None:
+  parser = _add_command(
+    subparsers,
+    "split",
+    commands.split,
+    "Cuts one file at random into train, dev and test, 80, 10 and 10 percent.",
+  )
+  parser.add_argument("file", metavar="FILE")
+  parser.add_argument("--output", required=True, metavar="DIR")
+  parser.add_argument(
+    "--form", default="", metavar="TASK", help="whose publisher's form it has"
+  )
+  parser.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def _add_source(parser, file: str, text: str) -> None:
+  parser.add_argument(f"--{file}", metavar="FILE", help=text)
+  parser.add_argument(
+    "--split", metavar="SPLIT", help="a split of a TFDS data set instead"
+  )
+  parser.add_argument(
+    "--tfds", metavar="NAME", help="the data set; by default the training's"
+  )
+  parser.add_argument("--tfds-dir", metavar="DIR", help="where it is")
 
 
 def _settings_help() -> str:
@@ -135,11 +177,14 @@ def _add_evaluate(subparsers) -> None:
     subparsers,
     "evaluate",
     commands.evaluate,
-    "Scores a task on a labelled file.",
+    "Scores a task on a labelled file or split.",
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
-  parser.add_argument("--data", required=True, metavar="FILE")
+  _add_source(parser, "data", "a labelled file")
+  parser.add_argument(
+    "--report", action="store_true", help="scores by class, confusion matrix"
+  )
 
 
 def _add_predict(subparsers) -> None:
@@ -151,7 +196,13 @@ def _add_predict(subparsers) -> None:
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
-  parser.add_argument("--input", metavar="FILE", help="a file with a header")
+  _add_source(parser, "input", "a file of texts with a header")
+  parser.add_argument(
+    "--glue", metavar="DIR", help="write a file for the GLUE server there"
+  )
+  parser.add_argument(
+    "--form", metavar="TASK", help="whose form the input has (data.form)"
+  )
   parser.add_argument(
     "texts", nargs="*", metavar="TEXT", help="for pairs: A B A B …"
   )

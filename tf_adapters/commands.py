@@ -15,37 +15,125 @@ from tf_adapters.errors import InputError
 
 def train(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters train`."""
-  settings = list(options.settings)
-  path = settings.pop(0) if settings and "=" not in settings[0] else None
-  config = settings_lib.load(path, settings)
-  result = tf_adapters.train(config, overwrite=options.overwrite)
+  result = tf_adapters.train(_config(options), overwrite=options.overwrite)
   if options.json:
     yield _json(dataclasses.asdict(result))
     return
   share = result.trainable_parameters / result.encoder_parameters
   yield (
-    f"{result.task}: {_scores(result.metrics)}; "
+    f"{result.task}: {_dev_and_test(result)}; "
     f"{result.trainable_parameters:,} parameters trained ({share:.2%} of the "
     f"encoder's) in {result.seconds:.0f} s; stored in {result.store}"
   )
 
 
+def _config(options: argparse.Namespace) -> "tf_adapters.Config":
+  settings = list(options.settings)
+  path = settings.pop(0) if settings and "=" not in settings[0] else None
+  return settings_lib.load(path, settings)
+
+
+def _dev_and_test(result: "tf_adapters.TrainResult") -> str:
+  if not result.test_metrics:
+    return _scores(result.metrics)
+  return f"{_scores(result.metrics)}; test {_scores(result.test_metrics)}"
+
+
+def baseline(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters baseline`."""
+  result = tf_adapters.train_baseline(_config(options))
+  if options.json:
+    yield _json(dataclasses.asdict(result))
+    return
+  yield (
+    f"{result.task} without BERT: {_dev_and_test(result)}; "
+    f"{result.chosen['ngrams']} n-grams, strength "
+    f"{result.chosen['strength']:g}, {result.trainable_parameters:,} "
+    f"parameters in {result.seconds:.0f} s"
+  )
+
+
+def split(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters split`."""
+  from tf_adapters.data import splitting
+  from tf_adapters.tasks import tables  # imports TensorFlow
+
+  form = tables.form(options.form)
+  parts = splitting.split(options.file, options.output, form, options.seed)
+  if options.json:
+    yield _json({"path": options.output, "examples": parts})
+  else:
+    shown = ", ".join(f"{count} {name}" for name, count in parts.items())
+    yield f"{options.output}: {shown}"
+
+
 def evaluate(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters evaluate`."""
-  metrics = tf_adapters.evaluate(options.store, options.task, options.data)
+  _check_source(options, "data")
+  task = tf_adapters.load_task(options.store, options.task)
+  report = task.report(_source(options, task, "data"))
+  if not options.report:
+    report = {"metrics": report["metrics"]}
   if options.json:
-    yield _json({"task": options.task, "metrics": metrics})
-  else:
-    yield _scores(metrics)
+    yield _json({"task": options.task, **report})
+    return
+  yield _scores(report["metrics"])
+  yield from _class_lines(report)
+
+
+def _class_lines(report: dict[str, Any]) -> Iterator[str]:
+  """Tables of fields between tabs, for people and spreadsheets."""
+  if "classes" not in report:
+    return
+  columns = ("precision", "recall", "f1", "examples")
+  yield "\t".join(["", *columns])
+  for label, row in report["classes"].items():
+    *shares, count = (row[name] for name in columns)
+    yield "\t".join([label, *(f"{value:.4f}" for value in shares), str(count)])
+  labels = report["confusion"]["labels"]
+  yield "\t".join(["label, answered as", *labels])
+  for label, counts in zip(
+    labels, report["confusion"]["counts"], strict=True
+  ):
+    yield "\t".join([label, *map(str, counts)])
+
+
+def _check_source(options: argparse.Namespace, file: str) -> None:
+  """Before anything is loaded: a file or a split, not both."""
+  given = getattr(options, file)
+  if bool(given) == bool(options.split):
+    raise InputError(
+      f"give `--{file} FILE` or `--split SPLIT`; got "
+      f"{'both' if given else 'neither'}."
+    )
+
+
+def _source(options, task: "tf_adapters.LoadedTask", file: str):
+  """The file, or the split of the data set that is named or was trained on."""
+  if not options.split:
+    return getattr(options, file)
+  name = options.tfds or task.settings.tfds
+  if not name:
+    raise InputError(
+      f"the task {task.name!r} was not trained on a data set of TFDS; name one "
+      "by `--tfds`."
+    )
+  folder = options.tfds_dir or task.settings.tfds_dir
+  return data.Split(name, options.split, folder)
 
 
 def predict(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters predict`."""
-  if options.texts and options.input:
-    raise InputError("give texts or `--input`, not both.")
-  if not options.texts and not options.input:
-    raise InputError("`predict` needs texts or `--input FILE`; got neither.")
+  if options.texts and (options.input or options.split):
+    raise InputError("give texts or a file or a split, not several of them.")
+  if not options.texts:
+    _check_source(options, "input")
+  if options.texts and options.glue:
+    raise InputError("`--glue` needs the test set: `--input` or `--split`.")
   task = tf_adapters.load_task(options.store, options.task)
+  if options.glue:
+    yield _submit(options, task)
+    return
   texts, texts_b = _asked(options, task)
   for index, answer in enumerate(task.predict(texts, texts_b)):
     shown = {"text": texts[index]}
@@ -57,13 +145,20 @@ def predict(options: argparse.Namespace) -> Iterator[str]:
       yield _answer(answer, shown)
 
 
+def _submit(options, task: "tf_adapters.LoadedTask") -> str:
+  from tf_adapters import submission
+
+  source = _source(options, task, "input")
+  path = submission.write(task, source, options.glue, options.form)
+  return _json({"path": path}) if options.json else path
+
+
 def _asked(
   options: argparse.Namespace, task: "tf_adapters.LoadedTask"
 ) -> tuple[list[str], list[str] | None]:
-  if options.input:
-    examples = data.read(
-      options.input, key="--input", columns=task.columns, labelled=False
-    )
+  if not options.texts:
+    source = _source(options, task, "input")
+    examples = task.read(source, "--input", labelled=False, form=options.form)
     return examples.texts, examples.texts_b
   if not task.columns.text_b:
     return options.texts, None

@@ -24,11 +24,14 @@ class TaskConfig:
     type: `classification` or `regression`.
     metric: The dev metric by which the best epoch is kept; `None` takes
       `accuracy` or `pearson`.
+    positive: The label of a classification whose F1 is the metric `f1`;
+      `None`: there is none.
   """
 
   name: str = ""
   type: str = "classification"
   metric: str | None = None
+  positive: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +39,17 @@ class DataConfig:
   """Where the examples are.
 
   Attributes:
-    train: A `.tsv`, `.csv` or `.jsonl` file with a header, UTF-8.
+    train: A `.tsv`, `.csv`, `.jsonl` or `.parquet` file with a header, UTF-8.
     eval: The same for the dev set; empty: no evaluation, last epoch kept.
+    test: The same for a set that is scored once, at the end, and chooses
+      nothing; empty: none.
+    form: A task of `tf_adapters/tasks/*.yaml`, as `cola`, in whose
+      publisher's form the data is; empty: the package's own.
+    tfds: A data set of TensorFlow Datasets, as `glue/sst2`, instead of files.
+    tfds_dir: Where it is or goes; `None` takes TFDS' own place.
+    tfds_train: Its split to learn from, as `train` or `train[:80%]`.
+    tfds_eval: Its split that is the dev set; empty: none.
+    tfds_test: Its split that is the test set; empty: none.
     text: Column of the text; `None` takes the first present of `text`,
       `text_a`, `sentence`.
     text_b: Column of the second text of a pair; `None` takes `text_b` where
@@ -49,6 +61,13 @@ class DataConfig:
 
   train: str = ""
   eval: str = ""
+  test: str = ""
+  form: str = ""
+  tfds: str = ""
+  tfds_dir: str | None = None
+  tfds_train: str = "train"
+  tfds_eval: str = "validation"
+  tfds_test: str = ""
   text: str | None = None
   text_b: str | None = None
   label: str = "label"

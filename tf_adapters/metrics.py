@@ -7,24 +7,63 @@ import numpy as np
 
 
 def classification(
-  predicted: np.ndarray, targets: np.ndarray
+  predicted: np.ndarray, targets: np.ndarray, positive: int | None = None
 ) -> dict[str, float]:
-  """Accuracy, macro F1 and Matthews correlation of class indices.
+  """Accuracy, macro F1 and Matthews correlation of class indices, and F1.
 
-  F1 is the mean over the classes that occur among targets or predictions.
-  Matthews is 0 where one side is constant, as scikit-learn defines it.
+  `f1_macro` is the mean over the classes that occur among targets or
+  predictions, `f1` is that of the class `positive` (left out for None), 0
+  where it occurs on neither side. Matthews is 0 where one side is constant,
+  as scikit-learn defines it.
   """
   from sklearn import metrics  # half a second to import
 
   with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)  # of a single class
-    return {
+    scores = {
       "accuracy": float(metrics.accuracy_score(targets, predicted)),
       "f1_macro": float(
         metrics.f1_score(targets, predicted, average="macro", zero_division=0)
       ),
       "matthews": float(metrics.matthews_corrcoef(targets, predicted)),
     }
+  if positive is not None:
+    sides = targets == positive, predicted == positive
+    scores["f1"] = float(metrics.f1_score(*sides, zero_division=0))
+  return scores
+
+
+def by_class(
+  predicted: np.ndarray, targets: np.ndarray, classes: int
+) -> tuple[list[dict[str, float]], list[list[int]]]:
+  """What lies behind the scores: each class, and what was taken for what.
+
+  Args:
+    predicted: Class indices, `[examples]`.
+    targets: The same.
+    classes: How many there are; some may occur on neither side.
+
+  Returns:
+    Precision, recall, F1 and examples of each class (0 where a denominator
+    is), and the confusion matrix `[target][prediction]` of counts.
+  """
+  from sklearn import metrics
+
+  every = np.arange(classes)
+  columns = metrics.precision_recall_fscore_support(
+    targets, predicted, labels=every, zero_division=0
+  )
+  rows = [
+    {
+      "precision": float(precision),
+      "recall": float(recall),
+      "f1": float(f1),
+      "examples": int(count),
+    }
+    for precision, recall, f1, count in zip(*columns, strict=True)
+  ]
+  matrix = metrics.confusion_matrix(targets, predicted, labels=every)
+  return rows, matrix.tolist()
 
 
 def regression(
@@ -49,3 +88,10 @@ def regression(
   error = predicted.astype(np.float64) - targets
   scores["mse"] = float(np.mean(np.square(error)))
   return scores
+
+
+def rank(name: str, value: float | None) -> float:
+  """The score as a number of which more is better; undefined is the least."""
+  if value is None or not np.isfinite(value):
+    return -np.inf
+  return -value if name == "mse" else float(value)

@@ -14,6 +14,7 @@ from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
 from tf_adapters import tasks
 from tf_adapters.errors import InputError
+from tf_adapters.tasks import tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Inputs:
 
   config: config_lib.Config
   store: store_lib.Store
-  examples: dict[str, data.Examples]  # `train` and perhaps `dev`
+  examples: dict[str, data.Examples]  # `train`, perhaps `dev` and `test`
   checksums: dict[str, str]
   task: tasks.Task
   targets: dict[str, Any]
@@ -39,18 +40,13 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   store_lib.check_name(config.task.name)
   if not overwrite:
     store.check_free(config.task.name)
-  if not config.data.train:
-    raise InputError("`data.train` must name the training file; got nothing.")
-  examples = {
-    "train": data.read(
-      config.data.train, key="data.train", config=config.data
-    )
-  }
-  if config.data.eval:
-    examples["dev"] = data.read(
-      config.data.eval, key="data.eval", columns=examples["train"].columns
-    )
-  task = tasks.from_examples(config.task.type, examples["train"])
+  examples = _examples(config.data)
+  task = tasks.from_examples(
+    config.task.type,
+    examples["train"],
+    labels=tables.form(config.data.form).labels,
+    positive=config.task.positive,
+  )
   return Inputs(
     config=config,
     store=store,
@@ -62,12 +58,61 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   )
 
 
+def _examples(settings: config_lib.DataConfig) -> dict[str, data.Examples]:
+  form = tables.form(settings.form)
+  examples: dict[str, data.Examples] = {}
+  for name, (key, source) in _sources(settings).items():
+    columns = examples["train"].columns if examples else None
+    if form is not data.OWN:
+      columns = None  # a publisher may name them otherwise in each file
+    examples[name] = data.read(
+      source, key=key, columns=columns, config=settings, form=form
+    )
+  return examples
+
+
+def _sources(
+  settings: config_lib.DataConfig,
+) -> dict[str, tuple[str, str | data.Split]]:
+  """The setting that names each set, and the set."""
+  files = {
+    name: (f"data.{key}", getattr(settings, key))
+    for name, key in (("train", "train"), ("dev", "eval"), ("test", "test"))
+  }
+  if not settings.tfds:
+    if not settings.train:
+      raise InputError(
+        "`data.train` must name the training file, or `data.tfds` a data set; "
+        "got nothing."
+      )
+    return {name: named for name, named in files.items() if named[1]}
+  for key, path in files.values():
+    if path:
+      raise InputError(
+        f"set `data.tfds` or `{key}`, not both; got {settings.tfds!r} and "
+        f"{path!r}. `data.tfds=` takes back what a file of settings says."
+      )
+  splits = {
+    "train": ("data.tfds_train", settings.tfds_train),
+    "dev": ("data.tfds_eval", settings.tfds_eval),
+    "test": ("data.tfds_test", settings.tfds_test),
+  }
+  if not settings.tfds_train:
+    raise InputError("`data.tfds_train` must name a split; got nothing.")
+  return {
+    name: (key, data.Split(settings.tfds, split, settings.tfds_dir))
+    for name, (key, split) in splits.items()
+    if split
+  }
+
+
 def _metric(config: config_lib.Config, task: tasks.Task) -> str:
   metric = config.task.metric or task.metrics[0]
   if metric not in task.metrics:
+    remedy = " `f1` needs `task.positive`." if metric == "f1" else ""
     raise InputError(
       f"`task.metric` must be one of {', '.join(task.metrics)} for a "
-      f"{task.type}; got {metric!r}."
+      f"{task.type}; got {metric!r}.{remedy}"
     )
   return metric
 

@@ -19,6 +19,7 @@ from tf_adapters import compute
 from tf_adapters import config as config_lib
 from tf_adapters import distribution
 from tf_adapters import files
+from tf_adapters import inference
 from tf_adapters import json_files
 from tf_adapters import memory
 from tf_adapters import modules
@@ -53,6 +54,8 @@ class TrainResult:
     peak_memory_gb: The most that the process has held in memory, in 10**9
       bytes; None where the system does not say.
     store: The folder of the store.
+    test_metrics: Scores of that epoch on the test set, which chose nothing;
+      empty without one.
   """
 
   task: str
@@ -64,6 +67,9 @@ class TrainResult:
   seconds: float
   peak_memory_gb: float | None
   store: str
+  test_metrics: dict[str, float | None] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def train(
@@ -99,11 +105,13 @@ def train(
     run_inputs.check_same_everywhere(inputs, strategy)
     encoder = _load_encoder(inputs)
     model = modules.new_model(encoder, inputs.task, config)
-    trainer = _trainer(inputs, encoder, model, reporter)
+    sets = _datasets(inputs, encoder)
+    trainer = _trainer(inputs, sets, model, reporter)
     if distribution.is_chief(strategy):
-      result = _run_and_save(inputs, encoder, model, trainer, overwrite)
+      result, tested = _run_and_save(inputs, encoder, trainer, sets, overwrite)
     else:
       result = training.fit(trainer, inputs.store.run_folder(config.task.name))
+      tested = _test(trainer, sets)
   return TrainResult(
     task=config.task.name,
     metrics=_finite(result.metrics),
@@ -114,6 +122,7 @@ def train(
     seconds=time.perf_counter() - began,
     peak_memory_gb=memory.peak_gigabytes(),
     store=config.store,
+    test_metrics=tested,
   )
 
 
@@ -136,29 +145,32 @@ def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
   return encoder
 
 
-def _trainer(inputs, encoder, model, reporter) -> trainer_lib.Trainer:
+def _datasets(inputs, encoder) -> dict[str, trainer_lib.Dataset]:
   config, info = inputs.config, pretrained.of(encoder)
   tokenizer = text.Tokenizer(
     info.vocabulary, info.lower_case, config.data.max_length
   )
-  sets = {
+  return {
     name: trainer_lib.Dataset(
       batching.tokenise(tokenizer, part.texts, part.texts_b),
       inputs.targets[name],
     )
     for name, part in inputs.examples.items()
   }
+
+
+def _trainer(inputs, sets, model, reporter) -> trainer_lib.Trainer:
   reporter = reporter or reporting.Reporter()
   reporter.parameters(tuning.parameter_table(model))
   problem = trainer_lib.Problem(
     inputs.task, sets["train"], sets.get("dev"), inputs.metric
   )
-  return trainer_lib.Trainer(model, problem, config.train, reporter)
+  return trainer_lib.Trainer(model, problem, inputs.config.train, reporter)
 
 
 def _run_and_save(
-  inputs, encoder, model, trainer, overwrite
-) -> training.Result:
+  inputs, encoder, trainer, sets, overwrite
+) -> tuple[training.Result, dict[str, float | None]]:
   store, name = inputs.store, inputs.config.task.name
   _create_store(store, inputs.config, encoder)
   folder = store.run_folder(name)
@@ -166,10 +178,21 @@ def _run_and_save(
     # Before `fit`, until which no other worker looks into the folder.
     _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
     result = training.fit(trainer, folder)
-    store.save(_module(inputs, encoder, model, result), overwrite)
+    tested = _test(trainer, sets)
+    module = _module(inputs, encoder, trainer.model, result, tested)
+    store.save(module, overwrite)
     shutil.rmtree(folder / "checkpoints")
     shutil.rmtree(folder / "prefix", ignore_errors=True)
-  return result
+  return result, tested
+
+
+def _test(trainer, sets) -> dict[str, float | None]:
+  """Scores of the trained model on the test set, as the module gives them."""
+  if "test" not in sets:
+    return {}
+  predictor = inference.Predictor(trainer.model, trainer.strategy)
+  logits = predictor.logits(sets["test"].tokens)
+  return _finite(trainer.problem.task.score(logits, sets["test"].targets))
 
 
 def _create_store(store, config, encoder) -> None:
@@ -214,7 +237,9 @@ def _resume_or_clear(folder, inputs: Inputs, fingerprint: str) -> None:
     files.write_file(path, content)
 
 
-def _module(inputs: Inputs, encoder, model, result) -> store_lib.Module:
+def _module(
+  inputs: Inputs, encoder, model, result, tested
+) -> store_lib.Module:
   config, examples = inputs.config, inputs.examples
   return store_lib.Module(
     task=config.task.name,
@@ -224,13 +249,14 @@ def _module(inputs: Inputs, encoder, model, result) -> store_lib.Module:
     encoder_fingerprint=pretrained.of(encoder).fingerprint,
     data={
       name: {
-        "file": pathlib.Path(part.path).name,
+        "file": part.path if part.digest else pathlib.Path(part.path).name,
         "examples": len(part),
         "sha256": inputs.checksums[name],
       }
       for name, part in examples.items()
     },
     metrics=_finite(result.metrics),
+    test_metrics=tested,
     parameters=tuning.trainable_parameters(model),
     weights=modules.weights(model),
     package_version=__version__,

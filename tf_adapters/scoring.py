@@ -12,11 +12,13 @@ from tf_adapters import batching
 from tf_adapters import data as data_lib
 from tf_adapters import inference
 from tf_adapters import modules
+from tf_adapters import settings as settings_lib
 from tf_adapters import text as text_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
 from tf_adapters.store import Store
+from tf_adapters.tasks import tables
 
 
 class LoadedTask:
@@ -26,7 +28,8 @@ class LoadedTask:
     name: Its name in the store.
     task: Its definition, with `labels` for a classification.
     model: From token ids to logits `[batch, units]`.
-    columns: Which columns of a file it reads.
+    columns: Which columns of its training file it read.
+    settings: Of its data, as `Config.data`.
   """
 
   def __init__(self, store: Store, name: str, encoder: tf_keras.layers.Layer):
@@ -36,6 +39,7 @@ class LoadedTask:
     self.name = name
     self.model, self.task = modules.restore(encoder, module)
     self.columns = data_lib.Columns(**module.columns)
+    self.settings = settings_lib.from_dict(module.config).data
     self._predictor = inference.Predictor(self.model)
     self._tokenizer = text_lib.Tokenizer(
       info.vocabulary,
@@ -69,12 +73,51 @@ class LoadedTask:
       for row in range(len(texts))
     ]
 
-  def evaluate(self, path: str) -> dict[str, float | None]:
-    """Scores on a labelled file with the columns of the training file."""
-    examples = data_lib.read(path, key="--data", columns=self.columns)
+  def read(
+    self,
+    source: str | data_lib.Split,
+    key: str,
+    labelled: bool = True,
+    form: str | None = None,
+  ) -> data_lib.Examples:
+    """Examples of this task.
+
+    Args:
+      source: A file with the columns of the training file, or in the form
+        of the training set (`data.form`), or a split of TFDS.
+      key: The option that named it, for errors.
+      labelled: Whether to read labels.
+      form: Another form; None takes that of the training set.
+    """
+    name = self.settings.form if form is None else form
+    examples = data_lib.read(
+      source,
+      key=key,
+      columns=None if name else self.columns,
+      config=self.settings,
+      form=tables.form(name),
+      labelled=labelled,
+    )
+    self._check(examples.texts, examples.texts_b)
+    return examples
+
+  def evaluate(self, source: str | data_lib.Split) -> dict[str, float | None]:
+    """Scores on a labelled file or split; `read` says what it may be."""
+    return self.report(source)["metrics"]
+
+  def report(self, source: str | data_lib.Split) -> dict[str, Any]:
+    """`metrics` as `evaluate` gives them, and what lies behind them.
+
+    For a classification `classes`, with precision, recall, F1 and examples by
+    label, and `confusion`, with `labels` and `counts` `[target][answer]`.
+    """
+    examples = self.read(source, "--data")
     targets = self.task.targets(examples)
     logits = self.logits(examples.texts, examples.texts_b)
-    return self.task.score(logits, targets)
+    return {
+      "metrics": self.task.score(logits, targets),
+      **self.task.report(logits, targets),
+    }
 
   def _check(self, texts, texts_b) -> None:
     if isinstance(texts, str) or isinstance(texts_b, str):
@@ -115,13 +158,16 @@ def load_task(
   return LoadedTask(source, name, encoder)
 
 
-def evaluate(store: str, task: str, data: str) -> dict[str, float | None]:
+def evaluate(
+  store: str, task: str, data: str | data_lib.Split
+) -> dict[str, float | None]:
   """Scores of a task of a store on a labelled file.
 
   Args:
     store: Folder of the store.
     task: Name of the task.
-    data: A .tsv, .csv or .jsonl file with the columns of the training file.
+    data: A file with the columns of the training file, or what else
+      `LoadedTask.read` takes.
   """
   return load_task(store, task).evaluate(data)
 

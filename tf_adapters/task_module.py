@@ -44,6 +44,7 @@ class Module:
     parameters: How many it trains.
     weights: Its variables by name.
     package_version: That wrote it.
+    test_metrics: Scores on a test set, where there was one.
   """
 
   task: str
@@ -56,6 +57,9 @@ class Module:
   parameters: int
   weights: dict[str, np.ndarray] = dataclasses.field(repr=False)
   package_version: str = ""
+  test_metrics: dict[str, float | None] = dataclasses.field(
+    default_factory=dict
+  )
 
 
 def describe(folder: pathlib.Path) -> dict[str, Any]:
@@ -97,6 +101,8 @@ def write(module: Module, folder: pathlib.Path) -> None:
     for field in dataclasses.fields(Module)
     if field.name != "weights"
   }
+  if not module.test_metrics:
+    del tree["test_metrics"]  # as written before there were test sets
   tree["format"] = FORMAT
   tree["weights_sha256"] = files.sha256(weights)
   (folder / "module.json").write_bytes(json_files.encode(tree))

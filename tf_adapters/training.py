@@ -11,6 +11,7 @@ import orbit
 import tensorflow as tf
 
 from tf_adapters import distribution
+from tf_adapters import metrics as metrics_lib
 from tf_adapters import writing
 from tf_adapters.errors import InputError
 from tf_adapters.trainer import Trainer
@@ -181,7 +182,6 @@ def _evaluate(
     best.offer(epoch, float(epoch))  # the last epoch is the best
     return
   scores = controller.evaluate()
-  value = scores[trainer.problem.metric]
-  sign = -1.0 if trainer.problem.metric == "mse" else 1.0
-  score = -math.inf if value is None else sign * float(value)
+  metric = trainer.problem.metric
+  score = metrics_lib.rank(metric, scores[metric])
   trainer.reporter.evaluation(epoch, scores, best.offer(epoch, score))

@@ -2,6 +2,7 @@
 """One label out of several for a text or a pair of texts."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 from typing import ClassVar
 
@@ -18,29 +19,52 @@ class Classification:
   """Softmax over `labels`, cross entropy.
 
   Attributes:
-    labels: In the order in which the training file first shows them.
+    labels: As the task's table has them, otherwise in the order in which the
+      training file first shows them.
+    positive: The label whose F1 is scored as `f1`; None: there is none.
   """
 
   labels: tuple[str, ...]
+  positive: str | None = None
 
   type: ClassVar[str] = "classification"
-  metrics: ClassVar[tuple[str, ...]] = ("accuracy", "f1_macro", "matthews")
 
   def __post_init__(self):
     object.__setattr__(self, "labels", tuple(self.labels))
+    if self.positive is not None and self.positive not in self.labels:
+      raise InputError(
+        f"`task.positive` must be one of {_shorten(self.labels)}; got "
+        f"{self.positive!r}."
+      )
 
   @classmethod
-  def from_examples(cls, examples: Examples) -> "Classification":
+  def from_examples(
+    cls,
+    examples: Examples,
+    labels: Sequence[str] = (),
+    positive: str | None = None,
+  ) -> "Classification":
+    if labels:
+      return cls(tuple(labels), positive)
     labels = tuple(dict.fromkeys(examples.labels))
     if len(labels) < 2:
       raise InputError(
         f"{examples.path}: every row has the label {labels[0]!r}; a "
         "classification needs at least two labels."
       )
-    return cls(labels)
+    return cls(labels, positive)
 
   def to_dict(self) -> dict[str, Any]:
-    return {"type": self.type, "labels": list(self.labels)}
+    tree = {"type": self.type, "labels": list(self.labels)}
+    if self.positive is not None:
+      tree["positive"] = self.positive
+    return tree
+
+  @property
+  def metrics(self) -> tuple[str, ...]:
+    """What `score` gives; the first chooses the epoch unless another is set."""
+    f1 = () if self.positive is None else ("f1",)
+    return ("accuracy", "f1_macro", "matthews", *f1)
 
   @property
   def units(self) -> int:
@@ -53,8 +77,8 @@ class Classification:
     for line, label in zip(examples.lines, examples.labels, strict=True):
       if label not in index:
         raise InputError(
-          f"{examples.path}, line {line}: the label {label!r} is not among "
-          f"those of the training file, {_shorten(self.labels)}."
+          f"{examples.where(line)}: the label {label!r} is not among the "
+          f"task's, {_shorten(self.labels)}."
         )
     return np.array([index[label] for label in examples.labels], np.int32)
 
@@ -65,7 +89,18 @@ class Classification:
   def score(
     self, logits: np.ndarray, targets: np.ndarray
   ) -> dict[str, float | None]:
-    return metrics.classification(logits.argmax(-1), targets)
+    positive = None
+    if self.positive is not None:
+      positive = self.labels.index(self.positive)
+    return metrics.classification(logits.argmax(-1), targets, positive)
+
+  def report(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """`classes`: scores by label; `confusion`: counts by target and answer."""
+    rows, matrix = metrics.by_class(logits.argmax(-1), targets, self.units)
+    return {
+      "classes": dict(zip(self.labels, rows, strict=True)),
+      "confusion": {"labels": list(self.labels), "counts": matrix},
+    }
 
   def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
     """`label` string `[batch]`, `score` `[batch]`, `probabilities`."""

@@ -73,6 +73,11 @@ class Regression:
       self.mean + self.stddev * targets.astype(np.float64),
     )
 
+  def report(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    """Nothing beyond the scores: there are no classes."""
+    del logits, targets
+    return {}
+
   def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
     """`value`, float32 `[batch]`."""
     return {"value": self.mean + self.stddev * logits[:, 0]}
@@ -87,7 +92,7 @@ def _numbers(examples: Examples) -> np.ndarray:
       value = math.nan
     if not math.isfinite(value):
       raise InputError(
-        f"{examples.path}, line {line}: the target must be a finite number; "
+        f"{examples.where(line)}: the target must be a finite number; "
         f"got {label!r}."
       )
     values.append(value)

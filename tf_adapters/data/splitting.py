@@ -1,0 +1,77 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Cuts a publisher's one file into training, dev and test sets at random."""
+
+import json
+import pathlib
+
+import numpy as np
+
+from tf_adapters import files
+from tf_adapters.data.examples import Examples
+from tf_adapters.data.examples import read
+from tf_adapters.data.form import OWN
+from tf_adapters.data.form import Form
+from tf_adapters.errors import InputError
+
+
+def sizes(count: int) -> tuple[int, int, int]:
+  """Examples of train, dev and test, 80, 10 and 10 percent.
+
+  Rounded as in Houlsby et al. 2019, Table 3: the first two down.
+  """
+  train = count * 8 // 10
+  dev = (count - train) // 2
+  return train, dev, count - train - dev
+
+
+def split(
+  path: str, output: str, form: Form = OWN, seed: int = 0
+) -> dict[str, int]:
+  """Writes `train.jsonl`, `dev.jsonl` and `test.jsonl` into a new folder.
+
+  The rows have `text` (and `text_b`) and `label`, whatever the file calls
+  them.
+
+  Args:
+    path: The file.
+    output: A folder that is not there yet.
+    form: In which the file is.
+    seed: Of the order; the same seed makes the same files.
+
+  Returns:
+    Examples by file.
+
+  Raises:
+    InputError: for a file that cannot be read, or of fewer than ten examples,
+      or a folder that is there.
+  """
+  place = pathlib.Path(output)
+  if place.exists():
+    raise InputError(
+      f"`--output`: {output!r} is there already; remove it or name another."
+    )
+  examples = read(path, key="FILE", form=form)
+  if len(examples) < 10:
+    raise InputError(
+      f"{path}: has {len(examples)} examples; a split needs at least 10."
+    )
+  order = np.random.default_rng(seed).permutation(len(examples))
+  ends = np.cumsum(sizes(len(examples)))[:-1]
+  parts = dict(
+    zip(("train", "dev", "test"), np.split(order, ends), strict=True)
+  )
+  with files.folder_aside(place.parent, place.name) as aside:
+    for name, rows in parts.items():
+      lines = [_line(examples, row) for row in rows]
+      content = "\n".join([*lines, ""]).encode()
+      (aside / f"{name}.jsonl").write_bytes(content)
+    files.publish(aside, place)
+  return {name: len(rows) for name, rows in parts.items()}
+
+
+def _line(examples: Examples, row: int) -> str:
+  tree = {"text": examples.texts[row]}
+  if examples.texts_b is not None:
+    tree["text_b"] = examples.texts_b[row]
+  tree["label"] = examples.labels[row]
+  return json.dumps(tree, ensure_ascii=False)
