@@ -132,6 +132,15 @@ CASES = {
     lora(3, *LINEARS),
   ),
 }
+CASES |= {
+  "prefix": Case(
+    {"strategy": "prefix", "length": 3},
+    {"prefix/keys": (3, D), "prefix/values": (3, D)},
+  ),
+  "prompt": Case(
+    {"strategy": "prompt", "length": 3}, outside={"prompt/embeddings": (3, D)}
+  ),
+}
 IN_PLACE = ("full", "top_1", "top_2", "bitfit")
 every = pytest.mark.parametrize("name", CASES)
 
@@ -282,7 +291,9 @@ def expected_logits(model, inputs):
     for item in tf_adapters.task_variables(model)
   }
   for name, value in own.items():
-    if "lora" in name or name.startswith("head"):
+    if "lora" in name or "prefix" in name or name.startswith("head"):
+      continue
+    if name == "prompt/embeddings":
       continue
     key = hugging_face(name)
     if name.endswith("kernel"):
@@ -296,10 +307,18 @@ def expected_logits(model, inputs):
       down, up = own[name], own[f"{layer}_lora/up_kernel"]
       scale = (tuning.alpha or tuning.rank) / tuning.rank
       tensors[hugging_face(f"{layer}/kernel")] += scale * (down @ up).T
+  front = {"prompt": own.get("prompt/embeddings")}
+  if "block_0/prefix/keys" in own:
+    front["prefixes"] = [
+      (own[f"block_{i}/prefix/keys"], own[f"block_{i}/prefix/values"])
+      for i in BLOCKS
+    ]
   rows = []
   for ids, mask, types in zip(*inputs.values(), strict=True):
     real = mask > 0
-    rows.append(numpy_bert.first_token(tensors, ids[real], types[real]))
+    rows.append(
+      numpy_bert.first_token(tensors, ids[real], types[real], **front)
+    )
   return np.stack(rows) @ own["head/kernel"] + own["head/bias"]
 
 
@@ -314,11 +333,9 @@ def test_the_model_computes_the_formula(encoder, name):
 
 
 @pytest.mark.parametrize(
-  "name", [name for name in CASES if "strategy" in CASES[name].options]
+  "name", ["full", "top_1", "layer_norm", "head", "bitfit", "lora"]
 )
 def test_an_untrained_model_computes_what_the_encoder_computes(encoder, name):
-  if name in ("prefix", "prompt"):
-    pytest.skip("they put something in front from the start")
   options, inputs = CASES[name].options, make_inputs()
   ours = tf_adapters.build(encoder, **options)(inputs)
   theirs = encoder(inputs)
@@ -378,9 +395,8 @@ def test_only_what_is_frozen_is_lowered(encoder, name):
   for (address, lowered), (_, variable) in zip(
     low.low.addressed(), parts.addressed(), strict=True
   ):
-    blocks_own = address.name in own
-    matrix = address.block is not None and address.piece in LINEARS
-    if blocks_own or not matrix:
+    linear = address.block is not None and address.piece in LINEARS
+    if address.name in own or not linear:
       assert lowered is variable, address
     else:
       assert lowered.dtype == tf.bfloat16, address
@@ -405,6 +421,7 @@ def test_only_what_is_frozen_is_lowered(encoder, name):
     ({"strategy": "top_k", "top_k": 0}, "`top_k` must be at least 1; got 0"),
     ({"strategy": "top_k", "top_k": 1.5}, "`top_k`.*1.5"),
     ({"strategy": "lora", "rank": 0}, "`rank` must be at least 1; got 0"),
+    ({"strategy": "prompt", "length": 0}, "`length` must be at least 1; got 0"),
     ({"strategy": "lora", "alpha": 0.0}, "`alpha` must .*got 0"),
     ({"strategy": "lora", "targets": ()}, "`targets` .*got ()"),
     ({"strategy": "lora", "targets": "query"}, "`targets` .*got 'query'"),
@@ -429,6 +446,28 @@ def test_settings_of_a_strategy_are_read_and_survive():
     settings.load(None, ["tuning.targets=mind"])
   with pytest.raises(tf_adapters.InputError, match="`tuning.targets` takes"):
     settings.from_dict({"tuning": {"targets": [1]}})
+
+
+# --- What is in front --------------------------------------------------------
+
+
+def test_a_prompt_starts_as_words_of_the_vocabulary(encoder):
+  def prompt(seed):
+    model = tf_adapters.build(encoder, strategy="prompt", length=5, seed=seed)
+    return model.parts.prompt.embeddings.numpy()
+
+  words = tiny.hugging_face_tensors()["embeddings.word_embeddings.weight"]
+  known = {row.tobytes() for row in words}
+  assert {row.tobytes() for row in prompt(1)} <= known
+  np.testing.assert_array_equal(prompt(1), prompt(1))
+  assert not np.array_equal(prompt(1), prompt(2))
+
+
+def test_no_two_prefixes_are_alike(encoder):
+  model = tf_adapters.build(encoder, strategy="prefix", length=5, seed=0)
+  arrays = [v.numpy() for v in model.trainable_variables]
+  assert len(arrays) == 2 * len(BLOCKS)
+  assert len(np.unique(arrays)) == 2 * len(BLOCKS) * 5 * D
 
 
 # --- Merging -----------------------------------------------------------------

@@ -100,6 +100,8 @@ class AdapterBlock(tf_keras.layers.Layer):
       query, key, value = tf.unstack(
         _heads(block.query_key_value(x), 3, block.num_heads)
       )
+    if block.prefix is not None:
+      key, value, bias = block.prefix.before(key, value, bias)
     scores = tf.linalg.matmul(query, key, transpose_b=True)
     shares = run.probabilities(scores, bias, query.shape[-1], self._site)
     mixed = tf.transpose(tf.linalg.matmul(shares, value), [0, 2, 1, 3])

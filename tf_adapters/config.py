@@ -11,7 +11,8 @@ METHODS = (
   "houlsby", "houlsby_attention", "houlsby_ffn", "pfeiffer", "parallel"
 )
 TUNINGS = (
-  "adapter", "full", "top_k", "layer_norm", "head", "bitfit", "lora",
+  "adapter", "full", "top_k", "layer_norm", "head", "bitfit", "lora", "prefix",
+  "prompt",
 )
 LINEARS = (
   "query", "key", "value", "attention_output", "intermediate", "output"
@@ -68,13 +69,14 @@ class TuningConfig:
   """What a task has of its own beside its head; see `tf_adapters.build`.
 
   Attributes:
-    strategy: `adapter`, `full`, `top_k`, `layer_norm`, `head`, `bitfit` or
-      `lora`.
+    strategy: `adapter`, `full`, `top_k`, `layer_norm`, `head`, `bitfit`,
+      `lora`, `prefix` or `prompt`.
     top_k: How many of the upper blocks `top_k` trains.
     rank: Of the update of `lora`; 8 is what its authors take for RoBERTa.
     alpha: Its factor is alpha / rank; `None`: alpha is the rank.
     targets: The maps of each block that `lora` updates, out of `query`, `key`,
       `value`, `attention_output`, `intermediate` and `output`.
+    length: Rows that `prefix` and `prompt` put in front.
   """
 
   strategy: str = "adapter"
@@ -82,6 +84,7 @@ class TuningConfig:
   rank: int = 8
   alpha: float | None = None
   targets: tuple[str, ...] = ("query", "value")
+  length: int = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,7 +230,7 @@ def validate(config: Config) -> None:
 def validate_tuning(tuning: TuningConfig, prefix: str = "") -> None:
   """The same for the strategy's part, whose keys start with `prefix`."""
   _one_of(f"{prefix}strategy", tuning.strategy, TUNINGS)
-  for key in ("top_k", "rank"):
+  for key in ("top_k", "rank", "length"):
     _whole(f"{prefix}{key}", getattr(tuning, key))
     _at_least(f"{prefix}{key}", getattr(tuning, key), 1)
   if tuning.alpha is not None:

@@ -45,6 +45,9 @@ class AdapterEncoder(tf_keras.Model):
     self.parts = strategies.tune(borrowed, plan, self._copies, seeds)
     self._added = [layer for _, layer in self.parts.added()]
     self.first_trained = strategies.first_trained(self.parts, borrowed, plan)
+    # The first block above the prefix. The last one always is: of it only
+    # those positions are computed that somebody reads.
+    self._start = min(self.first_trained, plan.blocks - 1)
     self.adapter_blocks = [
       AdapterBlock(
         block,
@@ -90,19 +93,23 @@ class AdapterEncoder(tf_keras.Model):
         op by op.
     """
     compute = compute or PLAIN
-    inputs = inputs_lib.unpack(inputs)
+    inputs, front = inputs_lib.unpack(inputs), 0
+    if self.parts.prompt is not None:
+      inputs, front = inputs_lib.with_prompts(inputs, self.parts.prompt.length)
     drops = training and self.first_trained < len(self.adapter_blocks)
     noise = (noise or fresh_noise()) if drops else None
     if self._start:
       outputs = self._prefix(inputs, compute)
       x = tf.stop_gradient(outputs[-1])
     else:
-      outputs, x = [], self._embed(inputs, noise, compute)
+      outputs, x = [], self._embed(inputs, noise, compute, front)
     bias = inputs_lib.attention_bias(inputs)
     for index in range(self._start, len(self.adapter_blocks)):
       queries, seen = None, bias
       if index == len(self.adapter_blocks) - 1:
-        queries, seen = inputs_lib.queries(inputs, x, bias, output_range)
+        queries, seen = inputs_lib.queries(
+          inputs, x, bias, output_range, front
+        )
       x = self._run(index, compute, noise, x, seen, queries)
       outputs.append(x)
     if "first_tokens" in inputs:
@@ -111,16 +118,8 @@ class AdapterEncoder(tf_keras.Model):
     return {
       "sequence_output": x,
       "pooled_output": pooled,
-      "encoder_outputs": outputs,
+      "encoder_outputs": [*(y[:, front:] for y in outputs[:-1]), outputs[-1]],
     }
-
-  @property
-  def _start(self) -> int:
-    """The first block above the prefix; the last one at the most.
-
-    Of the last block only some positions are computed, which the head reads.
-    """
-    return min(self.first_trained, len(self.adapter_blocks) - 1)
 
   def prefix(self, inputs, compute=None):
     """What enters the lowest block that trains: `[batch, seq, hidden]`.
@@ -156,7 +155,7 @@ class AdapterEncoder(tf_keras.Model):
       run = tf.recompute_grad(run)
     return run(x, bias, *([] if queries is None else [queries]))
 
-  def _embed(self, inputs, noise, compute):
+  def _embed(self, inputs, noise, compute, front=0):
     parts = self.parts
     positions = inputs.get("input_positions")
     if positions is None:
@@ -171,8 +170,20 @@ class AdapterEncoder(tf_keras.Model):
       tf.gather(parts.type_embeddings, inputs["input_type_ids"]),
       compiled=compute.compiled,
     )
+    if front:
+      x = self._after_prompts(x, front // parts.prompt.length, compute)
     x = dropout(x, parts.embedding_dropout, noise, 0, compute.compiled)
     return tf.cast(x, parts.policy.compute_dtype)
+
+  def _after_prompts(self, x, texts, compute):
+    """`x` `[batch, seq, hidden]` after a prompt for each of a row's texts."""
+    prompt = normalise(
+      self.parts.embedding_norm,
+      self.parts.prompt.embeddings[None],
+      compiled=compute.compiled,
+    )
+    front = tf.tile(prompt, [tf.shape(x)[0], texts, 1])
+    return tf.concat([front, x], axis=1)
 
   def owned(self) -> list[tuple[parts_lib.Address, tf.Variable]]:
     """The task's own copies of the encoder's variables."""

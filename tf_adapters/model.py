@@ -50,6 +50,11 @@ def build(
   * `lora`: s·A·B beside the maps `targets` of each block, of rank `rank`,
     s = alpha / rank. Hu et al., "LoRA", ICLR 2022, section 4. `merge` makes
     plain kernels of it.
+  * `prefix`: `length` keys and values before those of every text in each
+    block. Li and Liang, "Prefix-Tuning", ACL 2021, section 4.
+  * `prompt`: `length` vectors before the embeddings of every text. Lester et
+    al., "The Power of Scale for Parameter-Efficient Prompt Tuning", EMNLP
+    2021, section 2.
 
   Of `full`, `top_k` and `bitfit` the pooler is a part if the head reads it.
 
@@ -70,7 +75,7 @@ def build(
       `tf_adapters.AdapterConfig` describes them. With `layers`, only the
       LayerNorms of those blocks train, and the embedding's if block 0 is
       among them, so that nothing is differentiated below the lowest adapter.
-      For the others `top_k`, `rank`, `alpha` and `targets`, as
+      For the others `top_k`, `rank`, `alpha`, `targets` and `length`, as
       `tf_adapters.TuningConfig` describes them.
 
   Returns:

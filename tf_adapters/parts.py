@@ -160,6 +160,7 @@ class Block:
     attention_dropout: Rate on the attention sublayer's output.
     output_dropout: Rate on the feed-forward sublayer's output.
     query_key_value: The three in one, if lowered and frozen.
+    prefix: A task's own keys and values before those of each text.
   """
 
   query: Linear
@@ -176,6 +177,7 @@ class Block:
   attention_dropout: float
   output_dropout: float
   query_key_value: Linear | None = None
+  prefix: Any = None
 
   def lowered(self) -> "Block":
     """The same with frozen kernels and biases in bfloat16."""
@@ -198,6 +200,8 @@ class Block:
     for role in BLOCK_LINEARS:
       if getattr(self, role).added is not None:
         yield f"{role}_lora", getattr(self, role).added
+    if self.prefix is not None:
+      yield "prefix", self.prefix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,6 +215,7 @@ class Parts:
     embedding_dropout: Rate on the embeddings.
     policy: The Keras policy under which the encoder was built; its compute
       dtype is that of products.
+    prompt: A task's own vectors before the embeddings of each text.
   """
 
   word_embeddings: tf.Variable
@@ -221,6 +226,7 @@ class Parts:
   blocks: tuple[Block, ...]
   pooler: Linear
   policy: tf_keras.mixed_precision.Policy
+  prompt: Any = None
 
   @property
   def hidden_size(self) -> int:
@@ -243,6 +249,8 @@ class Parts:
 
   def added(self) -> Iterator[tuple[str, Any]]:
     """Layers that a task put beside the encoder's own, by name."""
+    if self.prompt is not None:
+      yield "prompt", self.prompt
     for index, block in enumerate(self.blocks):
       for name, layer in block.added():
         yield f"block_{index}/{name}", layer

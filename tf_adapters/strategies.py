@@ -18,6 +18,8 @@ from tf_adapters.config import TuningConfig
 from tf_adapters.errors import InputError
 from tf_adapters.layers.copies import Copies
 from tf_adapters.layers.lora import LoraLayer
+from tf_adapters.layers.prefix import PrefixLayer
+from tf_adapters.layers.prompt import PromptLayer
 from tf_adapters.parts import Address
 from tf_adapters.parts import Parts
 
@@ -139,6 +141,31 @@ def _with_lora(parts: Parts, plan: Plan, seeds: random.Random) -> Parts:
   return dataclasses.replace(parts, blocks=tuple(blocks))
 
 
+def _with_prefix(parts: Parts, plan: Plan, seeds: random.Random) -> Parts:
+  blocks = []
+  for block in parts.blocks:
+    layer = PrefixLayer(
+      plan.tuning.length,
+      parts.hidden_size,
+      seeds.randrange(1 << 29),
+      name="prefix",
+      dtype=parts.policy,
+    )
+    blocks.append(dataclasses.replace(block, prefix=layer))
+  return dataclasses.replace(parts, blocks=tuple(blocks))
+
+
+def _with_prompt(parts: Parts, plan: Plan, seeds: random.Random) -> Parts:
+  layer = PromptLayer(
+    plan.tuning.length,
+    parts.word_embeddings,
+    seeds.randrange(1 << 30),
+    name="prompt",
+    dtype=parts.policy,
+  )
+  return dataclasses.replace(parts, prompt=layer)
+
+
 @dataclasses.dataclass(frozen=True)
 class Strategy:
   """One way to tune.
@@ -174,6 +201,10 @@ STRATEGIES = types.MappingProxyType({
   "bitfit": Strategy(_biases, in_place=True),
   # Hu et al. 2022, section 4.
   "lora": Strategy(_nothing, ("rank", "alpha", "targets"), adds=_with_lora),
+  # Li and Liang 2021, section 4.
+  "prefix": Strategy(_nothing, ("length",), adds=_with_prefix),
+  # Lester et al. 2021, section 2.
+  "prompt": Strategy(_nothing, ("length",), adds=_with_prompt),
   # What `merge` makes of `lora`; no setting asks for it.
   "lora_merged": Strategy(_targets, ("targets",), in_place=True),
 })
@@ -205,6 +236,8 @@ def first_trained(parts: Parts, borrowed: Parts, plan: Plan) -> int:
   """The lowest block that trains, or lies above what trains; else their number.
   """
   lowest = [plan.blocks, *plan.adapted]
+  if parts.prompt is not None:
+    lowest.append(0)
   for at, _ in own(parts, borrowed):
     lowest.append(plan.blocks if at.piece == "pooler" else at.block or 0)
   for index, block in enumerate(parts.blocks):

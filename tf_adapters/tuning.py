@@ -10,6 +10,8 @@ import tf_keras
 from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.head import Head
 from tf_adapters.layers.lora import LoraLayer
+from tf_adapters.layers.prefix import PrefixLayer
+from tf_adapters.layers.prompt import PromptLayer
 from tf_adapters.model import TaskModel
 from tf_adapters.parts import Address
 
@@ -54,6 +56,8 @@ def _collect(model: TaskModel) -> Iterator[TaskVariable]:
     copies.setdefault(place, []).append(_copy(address, variable))
   for piece in ("embeddings", "embeddings/norm"):
     yield from copies.get(piece, ())
+  if encoder.parts.prompt is not None:
+    yield from _of(encoder.parts.prompt, "prompt")
   for index, block in enumerate(encoder.adapter_blocks):
     prefix = f"block_{index}"
     for sublayer, adapter in block.adapters.items():
@@ -88,6 +92,8 @@ _ATTRIBUTES = {
     "adapter", ("down_kernel", "down_bias", "up_kernel", "up_bias")
   ),
   LoraLayer: ("lora", ("down_kernel", "up_kernel")),
+  PrefixLayer: ("prefix", ("keys", "values")),
+  PromptLayer: ("prompt", ("embeddings",)),
   Head: ("head", ("kernel", "bias")),
 }
 
