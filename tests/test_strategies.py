@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 import tf_adapters
 from tests import numpy_bert
@@ -14,12 +15,16 @@ from tests import tiny
 from tests.test_compute import make_inputs
 from tests.test_compute import make_tokens
 from tests.test_compute import one_by_one
+from tests.test_trainer import make_trainer
+from tests.test_trainer import trained
 from tf_adapters import batching
 from tf_adapters import compute as compute_lib
 from tf_adapters import config as config_lib
+from tf_adapters import gradients as gradients_lib
 from tf_adapters import packing
 from tf_adapters import settings
 from tf_adapters import strategies
+from tf_adapters import tasks
 from tf_adapters.compute import Compute
 from tf_adapters.layers import dropout
 
@@ -349,7 +354,9 @@ def test_shapes_graph_and_eager(encoder, name):
   model, inputs = shaken(make(encoder, name)), make_inputs()
   eager = model(inputs)
   assert eager.shape == (6, UNITS) and eager.dtype == tf.float32
-  np.testing.assert_allclose(tf.function(model)(inputs), eager, atol=1e-5)
+  for compile_it in (False, True):
+    graph = tf.function(model, jit_compile=compile_it)
+    np.testing.assert_allclose(graph(inputs), eager, atol=1e-5)
   plain = tf_adapters.build(encoder, **CASES[name].options)(inputs)
   assert plain["sequence_output"].shape == (6, 20, D)
   assert plain["pooled_output"].shape == (6, D)
@@ -404,6 +411,69 @@ def test_only_what_is_frozen_is_lowered(encoder, name):
   assert near.dtype == tf.float32
   change = np.abs(near - exact).max()
   assert 0 < change < 0.1 * np.abs(exact).max()
+
+
+def test_a_gradient_of_embeddings_is_one_array_and_sums_up_words(encoder):
+  model, inputs = make(encoder, "full"), make_inputs()
+  items = tf_adapters.task_variables(model)
+  task = tasks.from_dict({"type": "classification", "labels": ["a", "b", "c"]})
+  gradients = gradients_lib.Gradients(
+    model, task, [item.variable for item in items], Compute(), seed=0
+  )
+  rows = len(inputs["input_mask"])
+  batch = {
+    **{name: tf.constant(value) for name, value in inputs.items()},
+    "targets": tf.zeros([rows], tf.int32),
+    "weights": tf.ones([rows]),
+  }
+  zero = tf.constant(0, tf.int64)
+  _, found = gradients(batch, zero, zero)
+  shapes = [tuple(item.variable.shape) for item in items]
+  assert [value.numpy().shape for value in found] == shapes
+  by_name = {
+    item.name: value.numpy() for item, value in zip(items, found, strict=True)
+  }
+  # A word's gradient is that of the sums it is part of; so are types' all.
+  np.testing.assert_allclose(
+    by_name["embeddings/word"].sum(0),
+    by_name["embeddings/type"].sum(0),
+    atol=1e-5,
+  )
+  words = np.arange(len(tiny.VOCABULARY))
+  unused = np.setdiff1d(words, inputs["input_word_ids"])
+  assert not by_name["embeddings/word"][unused].any()
+
+
+@pytest.mark.parametrize("name", ["top_1", "head"])
+def test_blocks_below_may_be_computed_once(encoder, tmp_path, name):
+  results = []
+  for cached in (False, True):
+    trainer = make_trainer(
+      encoder, tuning=CASES[name].options, cache_prefix=cached
+    )
+    results.append(trained(trainer, tmp_path / str(cached)))
+    assert (trainer.prefix_outputs is not None) == cached
+  for found, wanted in zip(*results, strict=True):
+    np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+@every
+def test_an_encoder_of_half_precision_computes_in_it(
+  encoder, encoder_folder, name
+):
+  tf_keras.mixed_precision.set_global_policy("mixed_bfloat16")
+  try:
+    half = make(tf_adapters.load_encoder(str(encoder_folder)), name)
+  finally:
+    tf_keras.mixed_precision.set_global_policy("float32")
+  model, inputs = shaken(make(encoder, name)), make_inputs()
+  items = tf_adapters.task_variables(shaken(half))
+  assert {item.variable.dtype for item in items} == {tf.float32}
+  assert half.encoder(inputs)["pooled_output"].dtype == tf.bfloat16
+  error = np.abs(half(inputs) - model(inputs)).max()
+  assert 0 < error < 0.1 * np.abs(model(inputs)).max()
+  _, gradients = loss_and_gradients(half, inputs, Compute())
+  assert all(np.isfinite(value).all() for value in gradients)
 
 
 # --- What is refused ---------------------------------------------------------

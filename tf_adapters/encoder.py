@@ -112,13 +112,15 @@ class AdapterEncoder(tf_keras.Model):
         )
       x = self._run(index, compute, noise, x, seen, queries)
       outputs.append(x)
+    if front:  # nobody reads what a prompt has become
+      outputs[:-1] = [y[:, front:] for y in outputs[:-1]]
     if "first_tokens" in inputs:
       x = tf.reshape(x, [-1, 1, x.shape[-1]])
     pooled = tf.nn.tanh(self.parts.pooler(x[:, 0]))
     return {
       "sequence_output": x,
       "pooled_output": pooled,
-      "encoder_outputs": [*(y[:, front:] for y in outputs[:-1]), outputs[-1]],
+      "encoder_outputs": outputs,
     }
 
   def prefix(self, inputs, compute=None):
@@ -182,7 +184,7 @@ class AdapterEncoder(tf_keras.Model):
       self.parts.prompt.embeddings[None],
       compiled=compute.compiled,
     )
-    front = tf.tile(prompt, [tf.shape(x)[0], texts, 1])
+    front = tf.tile(tf.cast(prompt, x.dtype), [tf.shape(x)[0], texts, 1])
     return tf.concat([front, x], axis=1)
 
   def owned(self) -> list[tuple[parts_lib.Address, tf.Variable]]:

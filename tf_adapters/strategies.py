@@ -161,7 +161,6 @@ def _with_prompt(parts: Parts, plan: Plan, seeds: random.Random) -> Parts:
     parts.word_embeddings,
     seeds.randrange(1 << 30),
     name="prompt",
-    dtype=parts.policy,
   )
   return dataclasses.replace(parts, prompt=layer)
 

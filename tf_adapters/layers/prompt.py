@@ -29,7 +29,7 @@ class PromptLayer(tf_keras.layers.Layer):
   """
 
   def __init__(self, length: int, words: tf.Variable, seed: int, **kwargs):
-    super().__init__(**kwargs)
+    super().__init__(**{**kwargs, "dtype": tf.float32})
     self.length = length
     drawn = random.Random(seed).choices(range(words.shape[0]), k=length)
     # Rows of the array: a variable may be spread over devices.
