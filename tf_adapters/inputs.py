@@ -82,9 +82,11 @@ def queries(
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
-  if output_range is None:
-    return x[:, front:] if front else None, bias
-  return x[:, front : front + output_range], bias
+  if not front and output_range is None:
+    return None, bias
+  end = None if output_range is None else front + output_range
+  rows = bias if bias.shape[2] == 1 else bias[:, :, front:end]
+  return x[:, front:end], rows
 
 
 def _packed(inputs: dict[str, tf.Tensor]) -> bool:
