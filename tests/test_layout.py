@@ -21,7 +21,7 @@ ROWS = (
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute"),
-  ("block",),
+  ("block", "strategies"),
   ("encoder",),
   ("model",),
   ("tuning", "tasks", "batching", "distribution"),

@@ -7,7 +7,16 @@ from collections.abc import Sequence
 
 from tf_adapters.errors import InputError
 
-METHODS = ("houlsby", "pfeiffer", "parallel")
+METHODS = (
+  "houlsby", "houlsby_attention", "houlsby_ffn", "pfeiffer", "parallel"
+)
+TUNINGS = (
+  "adapter", "full", "top_k", "layer_norm", "head", "bitfit", "lora", "prefix",
+  "prompt",
+)
+LINEARS = (
+  "query", "key", "value", "attention_output", "intermediate", "output"
+)
 ACTIVATIONS = ("gelu_tanh", "gelu", "relu", "swish", "tanh")
 STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 HEAD_INPUTS = ("first_token", "pooled_output")
@@ -75,11 +84,35 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TuningConfig:
+  """What a task has of its own beside its head; see `tf_adapters.build`.
+
+  Attributes:
+    strategy: `adapter`, `full`, `top_k`, `layer_norm`, `head`, `bitfit`,
+      `lora`, `prefix` or `prompt`.
+    top_k: How many of the upper blocks `top_k` trains.
+    rank: Of the update of `lora`; 8 is what its authors take for RoBERTa.
+    alpha: Its factor is alpha / rank; `None`: alpha is the rank.
+    targets: The maps of each block that `lora` updates, out of `query`, `key`,
+      `value`, `attention_output`, `intermediate` and `output`.
+    length: Rows that `prefix` and `prompt` put in front.
+  """
+
+  strategy: str = "adapter"
+  top_k: int = 1
+  rank: int = 8
+  alpha: float | None = None
+  targets: tuple[str, ...] = ("query", "value")
+  length: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
 class AdapterConfig:
   """Where adapters sit and what trains beside them; see `tf_adapters.build`.
 
   Attributes:
-    method: `houlsby`, `pfeiffer` or `parallel`.
+    method: `houlsby`, `houlsby_attention` and `houlsby_ffn` (the same after one
+      of the two sublayers alone), `pfeiffer` or `parallel`.
     size: Bottleneck size m; 64 is the paper's fixed size (its Table 1).
     activation: `None` takes the method's own: tanh-GELU for `houlsby`, ReLU
       for the others.
@@ -183,6 +216,7 @@ class Config:
   store: str = "store"
   copy_encoder: bool = True
   data: DataConfig = DataConfig()
+  tuning: TuningConfig = TuningConfig()
   adapter: AdapterConfig = AdapterConfig()
   head: HeadConfig = HeadConfig()
   train: TrainConfig = TrainConfig()
@@ -193,6 +227,7 @@ def validate(config: Config) -> None:
   _one_of("task.type", config.task.type, TASK_TYPES)
   _one_of("train.strategy", config.train.strategy, STRATEGIES)
   _at_least("data.max_length", config.data.max_length, 8)
+  validate_tuning(config.tuning, "tuning.")
   validate_adapter(config.adapter, "adapter.")
   validate_head(config.head, "head.")
   if config.adapter.train_pooler and config.head.input != "pooled_output":
@@ -209,6 +244,23 @@ def validate(config: Config) -> None:
     _share(f"train.{key}", getattr(config.train, key))
   _at_least("train.replicas", config.train.replicas, 0)
   _at_least("train.seed", config.train.seed, 0)
+
+
+def validate_tuning(tuning: TuningConfig, prefix: str = "") -> None:
+  """The same for the strategy's part, whose keys start with `prefix`."""
+  _one_of(f"{prefix}strategy", tuning.strategy, TUNINGS)
+  for key in ("top_k", "rank", "length"):
+    _whole(f"{prefix}{key}", getattr(tuning, key))
+    _at_least(f"{prefix}{key}", getattr(tuning, key), 1)
+  if tuning.alpha is not None:
+    _positive(f"{prefix}alpha", tuning.alpha)
+  if not isinstance(tuning.targets, tuple | list) or not tuning.targets:
+    raise InputError(
+      f"`{prefix}targets` takes names, as `query,value`; got "
+      f"{tuning.targets!r}."
+    )
+  for target in tuning.targets:
+    _one_of(f"{prefix}targets", target, LINEARS)
 
 
 def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:

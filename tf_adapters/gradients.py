@@ -56,7 +56,9 @@ class Gradients:
         inputs, training=True, noise=noise, compute=self.compute
       )
       loss = tf.reduce_sum(self.task.loss(logits, targets) * weights)
-    return loss, tape.gradient(loss, self.trained)
+    # Those of embeddings come in pieces, whose norm is not that of their sum.
+    gradients = tape.gradient(loss, self.trained)
+    return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
   def _in_portions(self, batch, step, first, count, rows):
     parts = portions.cut(batch, count)
@@ -71,7 +73,7 @@ class Gradients:
         first + tf.cast(index, tf.int64) * rows,
       )
       sums = [
-        total + tf.convert_to_tensor(value)
+        total + value
         for total, value in zip(sums, [loss, *gradients], strict=True)
       ]
     return sums[0], sums[1:]

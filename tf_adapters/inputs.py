@@ -26,6 +26,30 @@ def unpack(inputs: Any) -> dict[str, tf.Tensor]:
   return dict(zip(INPUT_NAMES, inputs, strict=True))
 
 
+def with_prompts(
+  inputs: dict[str, tf.Tensor], length: int
+) -> tuple[dict[str, tf.Tensor], int]:
+  """Makes room at the front of each row for a prompt of each text.
+
+  Args:
+    inputs: By name.
+    length: Of one prompt.
+
+  Returns:
+    The inputs, whose mask numbers the prompts as it does their texts, and how
+    many positions there are in front.
+  """
+  mask, slots = inputs["input_mask"], 1
+  if "first_tokens" in inputs:
+    slots = inputs["first_tokens"].shape[1]
+  numbers = tf.repeat(tf.range(1, slots + 1, dtype=mask.dtype), length)
+  rows = tf.repeat(numbers[None], tf.shape(mask)[0], axis=0)
+  longer = {**inputs, "input_mask": tf.concat([rows, mask], axis=1)}
+  if "first_tokens" in inputs:
+    longer["first_tokens"] = inputs["first_tokens"] + slots * length
+  return longer, slots * length
+
+
 def attention_bias(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
   """Added to scores: 0, or -1e9 where a text must not look."""
   mask = inputs["input_mask"]
@@ -41,15 +65,28 @@ def queries(
   x: tf.Tensor,
   bias: tf.Tensor,
   output_range: int | None,
+  front: int = 0,
 ) -> tuple[tf.Tensor | None, tf.Tensor]:
-  """The positions of the last block that somebody reads, and their bias."""
+  """The positions of the last block that somebody reads, and their bias.
+
+  Args:
+    inputs: By name.
+    x: What enters the block.
+    bias: `attention_bias`.
+    output_range: How many positions of a text, from its first; None: all.
+    front: Positions of prompts, which nobody reads.
+  """
   if "first_tokens" in inputs:
     output_range = 1
   if _packed(inputs):
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
-  return None if output_range is None else x[:, :output_range], bias
+  if not front and output_range is None:
+    return None, bias
+  end = None if output_range is None else front + output_range
+  rows = bias if bias.shape[2] == 1 else bias[:, :, front:end]
+  return x[:, front:end], rows
 
 
 def _packed(inputs: dict[str, tf.Tensor]) -> bool:

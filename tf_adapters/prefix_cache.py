@@ -48,8 +48,8 @@ def outputs(
   """
   if not model.encoder.first_trained:
     raise InputError(
-      "`train.cache_prefix` needs `adapter.layers` without the lowest blocks; "
-      "here block 0 trains."
+      "`train.cache_prefix` needs blocks below all that trains, as with "
+      "`adapter.layers` without the lowest blocks; here block 0 trains."
     )
   shape = (len(tokens.ids), model.encoder.borrowed.hidden_size)
   size = 4 * shape[0] * shape[1]

@@ -109,7 +109,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     self._rate = self.optimizer.learning_rate
     long = self._lengths.sum() * config.epochs > _WORTH_COMPILING
     self.compute = compute_lib.prepare(
-      model.encoder.borrowed,
+      model.encoder.parts,
       config.precision,
       compiled=bool(long) and distribution.fuses_kernels(self.strategy),
       portions=distribution.fuses_kernels(self.strategy),

@@ -47,6 +47,11 @@ class Head(tf_keras.layers.Layer):
     self.dropout = dropout
     self.seed = seed
 
+  @property
+  def reads_pooler(self) -> bool:
+    """Whether it reads the pooled output."""
+    return self.reads == "pooled_output"
+
   def build(self, input_shape):
     width = int(input_shape["pooled_output"][-1])
     self.kernel = self.add_weight(
