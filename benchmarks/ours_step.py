@@ -1,7 +1,6 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """One batch of fixed shape through the project's own trainer or predictor."""
 
-import dataclasses
 import pathlib
 import tempfile
 
@@ -15,12 +14,9 @@ from tf_adapters import batching
 from tf_adapters import compute
 from tf_adapters import distribution
 from tf_adapters import inference
-from tf_adapters import optimizer as optimizer_lib
-from tf_adapters import parts
 from tf_adapters import reporting
 from tf_adapters import tasks
 from tf_adapters import trainer as trainer_lib
-from tf_adapters import tuning
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.config import TrainConfig
 
@@ -68,12 +64,11 @@ def upper(options, layers: int) -> tuple[int, ...] | None:
 
 
 def build(options, encoder):
-  """The task's model; for full fine-tuning without adapters worth a name."""
+  """The task's model: with adapters, or with copies of all for `full`."""
   layers = encoder.get_config()["num_layers"]
   changes = {"size": options.size, "layers": upper(options, layers)}
   if options.mode == "full":
-    # `build` asks for one adapter at least: one unit in the lowest block.
-    changes = {"size": 1, "layers": (0,), "method": "pfeiffer"}
+    changes = {"strategy": "full"}
   head = tf_adapters.Head(_CLASSES, seed=options.seed)
   return tf_adapters.build(encoder, head=head, seed=options.seed, **changes)
 
@@ -86,40 +81,10 @@ def random_tokens(options, rows: int, vocabulary: int) -> batching.Tokenised:
   return batching.Tokenised(ids, starts, np.full(rows, options.seq, np.int32))
 
 
-def train_everything(trainer: trainer_lib.Trainer, model) -> None:
-  """Makes `trainer` train the encoder and the head: full fine-tuning."""
-  items = [
-    tuning.TaskVariable(name, "encoder", name.endswith("kernel"), variable)
-    for name, variable in model.encoder.borrowed.named()
-    if not name.startswith("pooler")  # the head does not read it
-  ]
-  items += [
-    item for item in tuning.task_variables(model) if item.role == "head"
-  ]
-  encoder = model.encoder
-  encoder.embedding_norm = _trained(encoder.embedding_norm)
-  for block in encoder.adapter_blocks:
-    block.attention_norm = _trained(block.attention_norm)
-    block.output_norm = _trained(block.output_norm)
-  trainer.trained = [item.variable for item in items]
-  trainer.gradients = dataclasses.replace(
-    trainer.gradients, trained=trainer.trained
-  )
-  trainer.optimizer = optimizer_lib.make_optimizer(
-    items, trainer.config, trainer.steps
-  )
-
-
-def _trained(norm: parts.Norm) -> parts.Norm:
-  return dataclasses.replace(norm, trains=True)
-
-
 def make_trainer(options, model, vocabulary: int) -> trainer_lib.Trainer:
   """A trainer at the start of a long run, whose epochs are two steps."""
   rows = 2 * options.loop * options.batch
   settings = speed_settings(options)
-  if options.mode == "full":
-    settings["precision"] = "float32"  # what trains is not frozen
   config = TrainConfig(
     epochs=1000,
     batch_size=options.batch,
@@ -134,8 +99,6 @@ def make_trainer(options, model, vocabulary: int) -> trainer_lib.Trainer:
   task = tasks.from_dict({"type": "classification", "labels": ["0", "1"]})
   problem = trainer_lib.Problem(task, data, None, "accuracy")
   trainer = trainer_lib.Trainer(model, problem, config, Silent())
-  if options.mode == "full":
-    train_everything(trainer, model)
   with tempfile.TemporaryDirectory() as folder:
     trainer.cache_prefix(pathlib.Path(folder))
   return trainer
@@ -165,7 +128,7 @@ def step(options) -> dict:
 def _infer(options, model, vocabulary: int) -> dict:
   """Batches of the predictor's own size, whatever `--batch` is."""
   tokens = random_tokens(options, _ANSWERS, vocabulary)
-  low = compute.prepare(model.encoder.borrowed, options.precision).low
+  low = compute.prepare(model.encoder.parts, options.precision).low
   predictor = inference.Predictor(model, low=low)
   clock = common.Clock(lambda: predictor.logits(tokens), options.steps)
   return clock.report(_ANSWERS)

@@ -113,7 +113,7 @@ def test_packed_texts_have_the_outputs_they_have_alone(
 def test_predictor_answers_every_text_in_its_place(
   encoder, monkeypatch, tokens_a_batch, worth
 ):
-  monkeypatch.setattr(inference, "_BATCH_TOKENS", tokens_a_batch)
+  monkeypatch.setattr(batching, "_PASS_TOKENS", tokens_a_batch)
   monkeypatch.setattr(inference, "_COMPILATION", worth)
   model = make_model(encoder)
   tokens = make_tokens([5, 40, 2, 17, 33, 8, 8, 60, 3, 21, 9])

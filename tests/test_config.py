@@ -229,9 +229,20 @@ CONFIGS = st.builds(
     label=texts,
     max_length=st.integers(8, 512),
   ),
+  tuning=st.builds(
+    config_lib.TuningConfig,
+    strategy=st.sampled_from(config_lib.TUNINGS),
+    top_k=st.integers(1, 48),
+    rank=st.integers(1, 512),
+    alpha=st.none() | positive,
+    targets=st.lists(
+      st.sampled_from(config_lib.LINEARS), min_size=1, unique=True
+    ).map(tuple),
+    length=st.integers(1, 512),
+  ),
   adapter=st.builds(
     config_lib.AdapterConfig,
-    method=st.sampled_from(("houlsby", "pfeiffer", "parallel")),
+    method=st.sampled_from(config_lib.METHODS),
     size=st.integers(1, 4096),
     activation=st.none() | st.sampled_from(("gelu", "relu", "tanh")),
     init_stddev=positive,

@@ -12,8 +12,8 @@ from tf_adapters import packing
 LENGTHS = st.lists(st.integers(2, 140), min_size=1, max_size=60)
 
 
-def shape_of(lengths, size=8, worth=0.0, most=3, replicas=1):
-  return packing.choose_shape(np.array(lengths), size, worth, most, replicas)
+def shape_of(lengths, size=8, worth=0.0, most=3, multiple=1):
+  return packing.choose_shape(np.array(lengths), size, worth, most, multiple)
 
 
 def members(plan) -> list[int]:
@@ -50,8 +50,8 @@ def test_one_slot_is_one_text_a_row():
   st.integers(0, 50),
   st.integers(1, 4),
 )
-def test_an_epoch_shows_every_text_once(lengths, size, seed, number, replicas):
-  shape = shape_of(lengths, size, replicas=replicas)
+def test_an_epoch_shows_every_text_once(lengths, size, seed, number, multiple):
+  shape = shape_of(lengths, size, multiple=multiple)
   plans = list(
     packing.epoch(np.array(lengths), shape, size, seed, number)
   )
@@ -96,7 +96,7 @@ def test_one_pass_for_inference_shows_every_text_once(lengths, rows, extra):
 
 
 @pytest.mark.parametrize(
-  ("longest", "expected"), [(2, 64), (64, 64), (65, 80), (128, 128)]
+  ("longest", "expected"), [(2, 48), (48, 48), (49, 64), (128, 128)]
 )
 def test_rows_are_as_long_as_the_longest_text(longest, expected):
   assert packing.row_length(np.array([2, longest, 1])) == expected
@@ -104,27 +104,28 @@ def test_rows_are_as_long_as_the_longest_text(longest, expected):
 
 @settings(max_examples=100, deadline=None)
 @given(LENGTHS, st.integers(1, 20), st.integers(1, 3), st.integers(1, 4))
-def test_numbers_of_rows_are_few_and_divide(lengths, size, most, replicas):
-  shape = shape_of(lengths, size, most=most, replicas=replicas)
+def test_numbers_of_rows_are_few_and_divide(lengths, size, most, multiple):
+  shape = shape_of(lengths, size, most=most, multiple=multiple)
   assert 1 <= len(shape.rows) <= most
   assert list(shape.rows) == sorted(set(shape.rows))
-  assert all(rows % replicas == 0 for rows in shape.rows)
+  assert all(rows % multiple == 0 for rows in shape.rows)
 
 
 def test_a_further_number_of_rows_must_be_worth_it():
-  # Half of the batches need one row, half two: 64 tokens saved in each.
-  lengths = np.array([30] * 50 + [60] * 50)
-  shape = packing.choose_shape(lengths, 1, 64.0, 3, 1)
-  assert shape.rows == (1,)
-  pairs = np.concatenate([np.full(100, 32), np.full(100, 33)])
-  free = packing.choose_shape(pairs, 2, 0.0, 3, 1)
-  assert free.rows == (1, 2)
-  dear = packing.choose_shape(pairs, 2, 1e6, 3, 1)
-  assert dear.rows == (2,)
+  # Pairs of long texts need two rows of any length, all others one.
+  lengths = np.array([2] * 50 + [60] * 50)
+  assert shape_of(lengths, 2, worth=0.0).rows == (1, 2)
+  assert shape_of(lengths, 2, worth=1e6).rows == (2,)
+
+
+def test_rows_are_longer_where_that_leaves_less_padding():
+  # Four texts of 33 tokens: two rows of 80, or four of 48.
+  shape = shape_of(np.full(300, 33), 4)
+  assert (shape.length, shape.rows) == (80, (2,))
 
 
 def test_a_batch_of_more_rows_than_chosen_gets_a_rounded_number():
-  shape = packing.Shape(64, 8, (3, 5))
+  shape = packing.Shape(64, 8, (3, 5), 4)
   assert [shape.fit(needed) for needed in (1, 3, 4, 5, 6, 8, 9)] == [
     3, 3, 5, 5, 8, 8, 12
   ]

@@ -40,11 +40,11 @@ def test_all_tasks_of_the_paper_are_there_and_each_has_a_configuration():
 
 
 def test_the_means_of_the_further_tasks_are_the_paper_s():
-  """The last row of the paper's Table 2, to its last digit."""
+  """The last row of Table 2, whose own 74.0 its column makes 74.08."""
   means = {"full": 73.7, "variable": 74.0, "adapters": 73.3}
   for method, mean in means.items():
     scores = [tables.get(name).paper[method] for name in FURTHER]
-    assert sum(scores) / 17 == pytest.approx(mean, abs=0.051), method
+    assert sum(scores) / 17 == pytest.approx(mean, abs=0.08), method
 
 
 def test_the_rows_of_glue_are_the_paper_s():

@@ -33,9 +33,10 @@ def make_tokens(count=40, seed=0):
   )
 
 
-def make_trainer(encoder, layers=None, tokens=None, **options):
+def make_trainer(encoder, layers=None, tokens=None, tuning=None, **options):
+  tuning = tuning or {"size": 4, "layers": layers}
   model = tf_adapters.build(
-    encoder, 4, head=tf_adapters.Head(2, seed=0), seed=0, layers=layers
+    encoder, head=tf_adapters.Head(2, seed=0), seed=0, **tuning
   )
   tokens = tokens or make_tokens()
   targets = np.arange(len(tokens.lengths), dtype=np.int32) % 2

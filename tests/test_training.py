@@ -103,7 +103,12 @@ def test_training_learns_and_keeps_the_best_epoch(
 ):
   store = tmp_path / "store"
   result = tf_adapters.train(
-    settings(encoder_folder, task_files, store, **{"train.epochs": 40}),
+    settings(
+      encoder_folder,
+      task_files,
+      store,
+      **{"train.epochs": 40, "train.seed": 1},
+    ),
     reporter=Silent(),
   )
   assert result.metrics["accuracy"] >= 0.85

@@ -225,6 +225,9 @@ def _add_export(subparsers) -> None:
   )
   _add_store(parser)
   parser.add_argument("--output", required=True, metavar="DIR")
+  parser.add_argument(
+    "--merge", action="store_true", help="add up the kernels of `lora` tasks"
+  )
 
 
 def _add_list(subparsers) -> None:

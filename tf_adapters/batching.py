@@ -18,6 +18,7 @@ from tf_adapters import text as text_lib
 
 _CHUNK = 256  # texts tokenised at a time
 _AHEAD = 2  # batches made before they are asked for
+_PASS_TOKENS = 4096  # of a batch where nothing is trained
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +125,21 @@ def assemble_tokens(
       batch[row, begin : begin + len(part)] = part
       begin += len(part)
   return batch
+
+
+def one_pass(
+  data: Tokenised, multiple: int
+) -> Iterator[tuple[packing.Plan, dict[str, np.ndarray]]]:
+  """Batches of one shape that hold every text once, the longest first.
+
+  Args:
+    data: All texts.
+    multiple: Of which the number of rows is one.
+  """
+  length = packing.row_length(data.lengths)
+  rows = multiple * max(1, _PASS_TOKENS // length // multiple)
+  plans = packing.whole(data.lengths, rows, length)
+  return prefetch(lambda plan: (plan, assemble(data, plan)), plans)
 
 
 def prefetch(make: Callable[[Any], Any], items: Iterable) -> Iterator:

@@ -14,7 +14,6 @@ from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
 from tf_adapters.layers.adapter import ACTIVATIONS
 from tf_adapters.layers.adapter import AdapterLayer
-from tf_adapters.layers.copies import NormCopy
 
 
 class AdapterBlock(tf_keras.layers.Layer):
@@ -23,7 +22,7 @@ class AdapterBlock(tf_keras.layers.Layer):
   Shapes: `[batch, seq, hidden]` in; `[batch, seq or queries, hidden]` out.
 
   Args:
-    block: The borrowed weights; read, never assigned to.
+    block: The weights that the task computes with; read, never assigned to.
     method: Where adapters go.
     config: Their options; `None` leaves the block as it is.
     seed: Seed of the adapters.
@@ -61,9 +60,6 @@ class AdapterBlock(tf_keras.layers.Layer):
         dtype=self.dtype_policy,
       )
       self.adapters[sublayer].build([None, None, block.output.outputs])
-    if methods.trains_layer_norm(config):
-      self.attention_norm = NormCopy(self.attention_norm, name="attention_norm")
-      self.output_norm = NormCopy(self.output_norm, name="output_norm")
 
   def call(self, x, bias, noise=None, queries=None, low=None, compiled=False):
     """Runs the block.
@@ -75,7 +71,8 @@ class AdapterBlock(tf_keras.layers.Layer):
       noise: `Noise` in training, else None.
       queries: The positions of `x` to compute, `[batch, queries, hidden]`;
         None: all.
-      low: The borrowed weights in low precision; None: as they are.
+      low: The same weights, the frozen ones in low precision; None: as they
+        are.
       compiled: Whether XLA compiles what lies between products.
     """
     run = _Run(low or self._block, noise, compiled)
@@ -103,6 +100,8 @@ class AdapterBlock(tf_keras.layers.Layer):
       query, key, value = tf.unstack(
         _heads(block.query_key_value(x), 3, block.num_heads)
       )
+    if block.prefix is not None:
+      key, value, bias = block.prefix.before(key, value, bias)
     scores = tf.linalg.matmul(query, key, transpose_b=True)
     shares = run.probabilities(scores, bias, query.shape[-1], self._site)
     mixed = tf.transpose(tf.linalg.matmul(shares, value), [0, 2, 1, 3])
@@ -138,6 +137,7 @@ class AdapterBlock(tf_keras.layers.Layer):
       *(run.keys(site, x) for share, site in sites if share and run.noise),
       how=how,
       compiled=run.compiled,
+      keep=run.noise is not None,
       wrt=(0, 1, *((2, 3) if norm.trains else ()), 4, 5, 6, 7),
     )
 

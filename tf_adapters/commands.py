@@ -202,7 +202,9 @@ def _answer(answer: dict[str, Any], shown: dict[str, str]) -> str:
 
 def export(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters export`."""
-  version = tf_adapters.export(options.store, options.output)
+  version = tf_adapters.export(
+    options.store, options.output, merge=options.merge
+  )
   if options.json:
     yield _json({"path": version})
   else:

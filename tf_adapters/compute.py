@@ -20,9 +20,9 @@ class Compute:
 
   Attributes:
     compiled: Whether XLA makes single kernels of what lies between products.
-    low: The encoder with its blocks' kernels in bfloat16, for products in
-      bfloat16; None: as the encoder is. Activations between blocks,
-      LayerNorms, softmax and whatever trains stay float32.
+    low: The parts with the frozen kernels of their blocks in bfloat16, for
+      products in bfloat16; None: as the parts are. Activations between
+      blocks, LayerNorms, softmax and whatever trains stay float32.
     recompute: Whether the backward pass computes a block's inner activations
       again instead of keeping them.
     portions: Whether training takes a large batch in portions and adds up
@@ -42,7 +42,7 @@ def prepare(parts: Parts, precision: str, **ways: bool) -> Compute:
   """Makes the low-precision copies that `precision` asks for.
 
   Args:
-    parts: Of the encoder.
+    parts: With which the model computes.
     precision: `float32`, `bfloat16`, or `auto`: bfloat16 if the processor
       multiplies it faster. It is for CPUs; on GPUs and TPUs the policy under
       which the encoder was built decides (see `policy`).
@@ -52,7 +52,8 @@ def prepare(parts: Parts, precision: str, **ways: bool) -> Compute:
     precision = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
   mixed = parts.policy.compute_dtype != "float32"
   copies = precision == "bfloat16" and not mixed and not _accelerator()
-  return Compute(low=parts.lowered() if copies else None, **ways)
+  low = parts.lowered() if copies else parts
+  return Compute(low=None if low is parts else low, **ways)
 
 
 @contextlib.contextmanager

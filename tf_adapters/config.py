@@ -1,14 +1,19 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""All settings of a run, their defaults, and what is allowed."""
+"""All settings of a run and their defaults."""
 
 import dataclasses
 import types
-from collections.abc import Sequence
 
-from tf_adapters import checks
-from tf_adapters.errors import InputError
-
-METHODS = ("houlsby", "pfeiffer", "parallel")
+METHODS = (
+  "houlsby", "houlsby_attention", "houlsby_ffn", "pfeiffer", "parallel"
+)
+TUNINGS = (
+  "adapter", "full", "top_k", "layer_norm", "head", "bitfit", "lora", "prefix",
+  "prompt",
+)
+LINEARS = (
+  "query", "key", "value", "attention_output", "intermediate", "output"
+)
 ACTIVATIONS = ("gelu_tanh", "gelu", "relu", "swish", "tanh")
 STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 HEAD_INPUTS = ("first_token", "pooled_output")
@@ -87,11 +92,35 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TuningConfig:
+  """What a task has of its own beside its head; see `tf_adapters.build`.
+
+  Attributes:
+    strategy: `adapter`, `full`, `top_k`, `layer_norm`, `head`, `bitfit`,
+      `lora`, `prefix` or `prompt`.
+    top_k: How many of the upper blocks `top_k` trains.
+    rank: Of the update of `lora`; 8 is what its authors take for RoBERTa.
+    alpha: Its factor is alpha / rank; `None`: alpha is the rank.
+    targets: The maps of each block that `lora` updates, out of `query`, `key`,
+      `value`, `attention_output`, `intermediate` and `output`.
+    length: Rows that `prefix` and `prompt` put in front.
+  """
+
+  strategy: str = "adapter"
+  top_k: int = 1
+  rank: int = 8
+  alpha: float | None = None
+  targets: tuple[str, ...] = ("query", "value")
+  length: int = 20
+
+
+@dataclasses.dataclass(frozen=True)
 class AdapterConfig:
   """Where adapters sit and what trains beside them; see `tf_adapters.build`.
 
   Attributes:
-    method: `houlsby`, `pfeiffer` or `parallel`.
+    method: `houlsby`, `houlsby_attention` and `houlsby_ffn` (the same after one
+      of the two sublayers alone), `pfeiffer` or `parallel`.
     size: Bottleneck size m; 64 is the paper's fixed size (its Table 1).
     activation: `None` takes the method's own: tanh-GELU for `houlsby`, ReLU
       for the others.
@@ -195,32 +224,10 @@ class Config:
   store: str = "store"
   copy_encoder: bool = True
   data: DataConfig = DataConfig()
+  tuning: TuningConfig = TuningConfig()
   adapter: AdapterConfig = AdapterConfig()
   head: HeadConfig = HeadConfig()
   train: TrainConfig = TrainConfig()
-
-
-def validate(config: Config) -> None:
-  """Raises `InputError` for the first setting that is not allowed."""
-  checks.one_of("task.type", config.task.type, TASK_TYPES)
-  checks.one_of("train.strategy", config.train.strategy, STRATEGIES)
-  _validate_lengths(config)
-  validate_adapter(config.adapter, "adapter.")
-  validate_head(config.head, "head.")
-  if config.adapter.train_pooler and config.head.input != "pooled_output":
-    raise InputError(
-      "`adapter.train_pooler` needs `head.input=pooled_output`; got "
-      f"{config.head.input!r}, which does not read the pooler."
-    )
-  checks.one_of("train.precision", config.train.precision, PRECISIONS)
-  for key in ("epochs", "batch_size", "checkpoint_steps", "steps_per_loop"):
-    checks.at_least(f"train.{key}", getattr(config.train, key), 1)
-  for key in ("learning_rate", "clip_norm", "cache_gigabytes"):
-    checks.positive(f"train.{key}", getattr(config.train, key))
-  for key in ("warmup", "weight_decay"):
-    checks.share(f"train.{key}", getattr(config.train, key))
-  checks.at_least("train.replicas", config.train.replicas, 0)
-  checks.at_least("train.seed", config.train.seed, 0)
 
 
 def with_max_length(config: Config) -> Config:
@@ -230,49 +237,3 @@ def with_max_length(config: Config) -> Config:
   length = MAX_LENGTH[config.task.type]
   data = dataclasses.replace(config.data, max_length=length)
   return dataclasses.replace(config, data=data)
-
-
-def _validate_lengths(config: Config) -> None:
-  data = with_max_length(config).data
-  checks.at_least("data.max_length", data.max_length, 8)
-  for key in ("doc_stride", "max_question_length"):
-    checks.at_least(f"data.{key}", getattr(data, key), 1)
-  if config.task.type != "span":
-    return
-  least = data.max_question_length + 3 + 1
-  if data.max_length < least:
-    raise InputError(
-      f"`data.max_length` must be at least {least} for questions of "
-      f"`data.max_question_length` {data.max_question_length}, [CLS], two "
-      f"[SEP] and some context; got {data.max_length}."
-    )
-  if config.head.input != HeadConfig().input:
-    raise InputError(
-      "`head.input` is not for a span task, whose head reads every token; got "
-      f"{config.head.input!r}."
-    )
-
-
-def validate_adapter(adapter: AdapterConfig, prefix: str = "") -> None:
-  """The same for the adapter's part, whose keys start with `prefix`."""
-  checks.one_of(f"{prefix}method", adapter.method, METHODS)
-  checks.whole(f"{prefix}size", adapter.size)
-  checks.at_least(f"{prefix}size", adapter.size, 1)
-  layers = adapter.layers
-  if layers is not None:
-    if not isinstance(layers, tuple | list):
-      raise InputError(f"`{prefix}layers` takes block numbers; got {layers!r}.")
-    for layer in layers:
-      checks.whole(f"{prefix}layers", layer)
-  if adapter.activation is not None:
-    checks.one_of(f"{prefix}activation", adapter.activation, ACTIVATIONS)
-  checks.positive(f"{prefix}init_stddev", adapter.init_stddev)
-  checks.share(f"{prefix}dropout", adapter.dropout)
-
-
-def validate_head(
-  head: HeadConfig, prefix: str = "", inputs: Sequence[str] = HEAD_INPUTS
-) -> None:
-  """The same for the head's part, whose `input` is one of `inputs`."""
-  checks.one_of(f"{prefix}input", head.input, inputs)
-  checks.share(f"{prefix}dropout", head.dropout)

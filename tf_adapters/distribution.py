@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from official.common import distribute_utils
 
+from tf_adapters import portions
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
 
@@ -29,6 +30,8 @@ def get_strategy(config: TrainConfig) -> tf.distribute.Strategy:
     return _mirrored_cpus(config.replicas or 1)
   if config.strategy == "one_device":
     gpus = min(gpus, 1)
+    if not gpus:
+      portions.share_cores()
   elif config.replicas:
     gpus = config.replicas
   try:
@@ -128,6 +131,13 @@ def fuses_kernels(strategy: tf.distribute.Strategy) -> bool:
     isinstance(strategy, tf.distribute.TPUStrategy)
   )
   return not accelerators and strategy.num_replicas_in_sync == 1
+
+
+def parts(strategy: tf.distribute.Strategy) -> int:
+  """Into how many equal parts the rows of a batch are cut."""
+  if fuses_kernels(strategy):
+    return portions.SIDE_BY_SIDE
+  return strategy.num_replicas_in_sync
 
 
 def split(

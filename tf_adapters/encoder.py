@@ -6,64 +6,60 @@ import random
 import tensorflow as tf
 import tf_keras
 
-from tf_adapters import config as config_lib
-from tf_adapters import garden
 from tf_adapters import inputs as inputs_lib
 from tf_adapters import methods
 from tf_adapters import parts as parts_lib
+from tf_adapters import strategies
 from tf_adapters.block import AdapterBlock
 from tf_adapters.block import normalise
 from tf_adapters.compute import PLAIN
-from tf_adapters.errors import InputError
-from tf_adapters.layers.copies import LinearCopy
-from tf_adapters.layers.copies import NormCopy
+from tf_adapters.layers.copies import Copies
 from tf_adapters.layers.dropout import dropout
 from tf_adapters.layers.dropout import fresh_noise
 
 
 class AdapterEncoder(tf_keras.Model):
-  """All blocks of one borrowed encoder with one task's adapters.
+  """All blocks of one borrowed encoder with what one task has of its own.
 
   Made by `build`, which documents it.
+
+  Attributes:
+    borrowed: The parts of the encoder, frozen.
+    parts: Those that the task computes with: the same but for its own.
+    plan: What was asked for.
+    first_trained: The lowest block that trains; the number of blocks if none
+      does.
   """
 
   def __init__(
-    self,
-    encoder: tf_keras.layers.Layer,
-    config: config_lib.AdapterConfig,
-    seed: int,
+    self, borrowed: parts_lib.Parts, plan: strategies.Plan, seed: int
   ):
-    parts = garden.lay_open(encoder)
-    super().__init__(name="adapter_encoder", dtype=parts.policy)
-    adapted = _adapted_blocks(config, len(parts.blocks))
-    self.first_trained = min(adapted)
-    self._parts = parts
+    super().__init__(name="adapter_encoder", dtype=borrowed.policy)
+    seeds = random.Random(seed)
+    self.borrowed, self.plan = borrowed, plan
     # A holder that Keras does not look into: through the encoder itself it
     # would pass on `trainable = False`, and load weights into it.
     self._borrowed = tf.Module()
-    self._borrowed.variables_of_encoder = [v for _, v in parts.named()]
-    self.adapter_config = config
-    self.embedding_norm = parts.embedding_norm
-    if methods.trains_layer_norm(config) and 0 in adapted:
-      self.embedding_norm = NormCopy(parts.embedding_norm, name="norm")
-    seeds = random.Random(seed)
+    self._borrowed.variables_of_encoder = [v for _, v in borrowed.named()]
+    self._copies = Copies(name="copies")
+    self.parts = strategies.tune(borrowed, plan, self._copies, seeds)
+    self._added = [layer for _, layer in self.parts.added()]
+    self.first_trained = strategies.first_trained(self.parts, borrowed, plan)
+    # The first block above the prefix. The last one always is: of it only
+    # those positions are computed that somebody reads.
+    self._start = min(self.first_trained, plan.blocks - 1)
     self.adapter_blocks = [
       AdapterBlock(
         block,
-        methods.METHODS[config.method],
-        config if index in adapted else None,
+        methods.METHODS[plan.adapter.method],
+        plan.adapter if index in plan.adapted else None,
         seeds,
         site=8 * (index + 1),
-        dtype=parts.policy,
+        dtype=borrowed.policy,
         name=f"block_{index}",
       )
-      for index, block in enumerate(parts.blocks)
+      for index, block in enumerate(self.parts.blocks)
     ]
-    self.pooler = parts.pooler
-    if config.train_pooler:
-      self.pooler = LinearCopy(
-        parts.pooler, name="pooler", dtype=parts.policy
-      )
     # As on Model Garden's encoders, so that its heads take this one too.
     self.inputs = {
       name: tf_keras.Input([None], dtype=tf.int32, name=name)
@@ -97,23 +93,30 @@ class AdapterEncoder(tf_keras.Model):
         op by op.
     """
     compute = compute or PLAIN
-    inputs = inputs_lib.unpack(inputs)
-    noise = (noise or fresh_noise()) if training else None
-    if self.first_trained:
+    inputs, front = inputs_lib.unpack(inputs), 0
+    if self.parts.prompt is not None:
+      inputs, front = inputs_lib.with_prompts(inputs, self.parts.prompt.length)
+    drops = training and self.first_trained < len(self.adapter_blocks)
+    noise = (noise or fresh_noise()) if drops else None
+    if self._start:
       outputs = self._prefix(inputs, compute)
       x = tf.stop_gradient(outputs[-1])
     else:
-      outputs, x = [], self._embed(inputs, noise, compute)
+      outputs, x = [], self._embed(inputs, noise, compute, front)
     bias = inputs_lib.attention_bias(inputs)
-    for index in range(self.first_trained, len(self.adapter_blocks)):
+    for index in range(self._start, len(self.adapter_blocks)):
       queries, seen = None, bias
       if index == len(self.adapter_blocks) - 1:
-        queries, seen = inputs_lib.queries(inputs, x, bias, output_range)
+        queries, seen = inputs_lib.queries(
+          inputs, x, bias, output_range, front
+        )
       x = self._run(index, compute, noise, x, seen, queries)
       outputs.append(x)
+    if front:  # nobody reads what a prompt has become
+      outputs[:-1] = [y[:, front:] for y in outputs[:-1]]
     if "first_tokens" in inputs:
       x = tf.reshape(x, [-1, 1, x.shape[-1]])
-    pooled = tf.nn.tanh(self.pooler(x[:, 0]))
+    pooled = tf.nn.tanh(self.parts.pooler(x[:, 0]))
     return {
       "sequence_output": x,
       "pooled_output": pooled,
@@ -124,7 +127,8 @@ class AdapterEncoder(tf_keras.Model):
     """What enters the lowest block that trains: `[batch, seq, hidden]`.
 
     Nothing below it trains, so it has no dropout and no backward pass, and
-    is the same in every epoch.
+    is the same in every epoch. Where no block trains it is what enters the
+    last one.
     """
     return self._prefix(inputs_lib.unpack(inputs), compute or PLAIN)[-1]
 
@@ -135,7 +139,7 @@ class AdapterEncoder(tf_keras.Model):
     x = self._embed(inputs, None, compute)
     bias = inputs_lib.attention_bias(inputs)
     outputs = []
-    for index in range(self.first_trained):
+    for index in range(self._start):
       x = self._run(index, compute, None, x, bias)
       outputs.append(x)
     return outputs
@@ -153,8 +157,8 @@ class AdapterEncoder(tf_keras.Model):
       run = tf.recompute_grad(run)
     return run(x, bias, *([] if queries is None else [queries]))
 
-  def _embed(self, inputs, noise, compute):
-    parts = self._parts
+  def _embed(self, inputs, noise, compute, front=0):
+    parts = self.parts
     positions = inputs.get("input_positions")
     if positions is None:
       length = tf.shape(inputs["input_word_ids"])[1]
@@ -162,19 +166,30 @@ class AdapterEncoder(tf_keras.Model):
     else:
       position = tf.gather(parts.position_embeddings, positions)
     x = normalise(
-      self.embedding_norm,
+      parts.embedding_norm,
       tf.gather(parts.word_embeddings, inputs["input_word_ids"]),
       position,
       tf.gather(parts.type_embeddings, inputs["input_type_ids"]),
       compiled=compute.compiled,
     )
+    if front:
+      x = self._after_prompts(x, front // parts.prompt.length, compute)
     x = dropout(x, parts.embedding_dropout, noise, 0, compute.compiled)
     return tf.cast(x, parts.policy.compute_dtype)
 
-  @property
-  def borrowed(self) -> parts_lib.Parts:
-    """The parts of the encoder, frozen."""
-    return self._parts
+  def _after_prompts(self, x, texts, compute):
+    """`x` `[batch, seq, hidden]` after a prompt for each of a row's texts."""
+    prompt = normalise(
+      self.parts.embedding_norm,
+      self.parts.prompt.embeddings[None],
+      compiled=compute.compiled,
+    )
+    front = tf.tile(tf.cast(prompt, x.dtype), [tf.shape(x)[0], texts, 1])
+    return tf.concat([front, x], axis=1)
+
+  def owned(self) -> list[tuple[parts_lib.Address, tf.Variable]]:
+    """The task's own copies of the encoder's variables."""
+    return strategies.own(self.parts, self.borrowed)
 
   def _trackable_children(self, save_type="checkpoint", **kwargs):
     """Leaves the encoder out of checkpoints; a SavedModel needs it."""
@@ -189,13 +204,8 @@ class AdapterEncoder(tf_keras.Model):
   def trainable_weights(self):
     if not self.trainable:
       return []
-    layers = [self.embedding_norm, *self.adapter_blocks, self.pooler]
-    return [
-      weight
-      for layer in layers
-      if isinstance(layer, tf_keras.layers.Layer)
-      for weight in layer.trainable_weights
-    ]
+    layers = [self._copies, *self._added, *self.adapter_blocks]
+    return [weight for layer in layers for weight in layer.trainable_weights]
 
   @property
   def non_trainable_weights(self):
@@ -204,25 +214,6 @@ class AdapterEncoder(tf_keras.Model):
 
   @property
   def weights(self):
-    owned = [
-      weight
-      for layer in [self.embedding_norm, *self.adapter_blocks, self.pooler]
-      if isinstance(layer, tf_keras.layers.Layer)
-      for weight in layer.weights
-    ]
-    return owned + [variable for _, variable in self._parts.named()]
-
-
-def _adapted_blocks(
-  config: config_lib.AdapterConfig, count: int
-) -> frozenset[int]:
-  if config.layers is None:
-    return frozenset(range(count))
-  for layer in config.layers:
-    if not 0 <= layer < count:
-      raise InputError(
-        f"`layers` must be block numbers from 0 to {count - 1}; got {layer}."
-      )
-  if not config.layers:
-    raise InputError("`layers` must name at least one block; got none.")
-  return frozenset(config.layers)
+    layers = [self._copies, *self._added, *self.adapter_blocks]
+    owned = [weight for layer in layers for weight in layer.weights]
+    return owned + [variable for _, variable in self.borrowed.named()]

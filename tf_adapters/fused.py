@@ -13,24 +13,33 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 
-def fused(function: Callable) -> Callable:
+def fused(
+  function: Callable, gradients: Callable | None = None
+) -> Callable:
   """Lets XLA compile `function`, forward and backward, where asked to.
 
   Args:
     function: Of tensors, given by position, and of options, given by name;
       returns one tensor. It holds no variable.
+    gradients: Its gradients by the first tensors, as
+      `gradients(tensors, kept, upstream, **options)`. `function` then takes
+      the option `keep` and returns with it, behind its output, the tensors
+      that come back as `kept`. None: keeps nothing but the arguments for the
+      backward pass, and computes what it needs of the forward pass again.
 
   Returns:
     The same function with two more options: `compiled`, whether to compile
     it (false: as it is), and `wrt`, the positions of the tensors to
-    differentiate it by (None: all that are of floating point). The compiled
-    one keeps nothing but its arguments for the backward pass, and computes
-    what it needs of the forward pass again there.
+    differentiate it by, rising (None: all that are of floating point). `keep`
+    says whether it is to be differentiated, where there are `gradients`.
   """
   forward = tf.function(function, jit_compile=True, autograph=False)
 
   @functools.partial(tf.function, jit_compile=True, autograph=False)
-  def backward(tensors, upstream, wrt, **options):
+  def backward(tensors, kept, upstream, wrt, **options):
+    if gradients is not None:
+      found = gradients(tensors, kept, upstream, **options)
+      return [found[index] for index in wrt]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
       watched = [tensors[index] for index in wrt]
       tape.watch(watched)
@@ -41,22 +50,25 @@ def fused(function: Callable) -> Callable:
 
   @functools.wraps(function)
   def call(*tensors, compiled: bool, wrt: Sequence[int] | None = None,
-           **options):
+           keep: bool = True, **options):
     if not compiled:
       return function(*tensors, **options)
+    keeping = {} if gradients is None else {"keep": keep}
     tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
     floating = _floating(tensors) if wrt is None else tuple(wrt)
 
     @tf.custom_gradient
     def apply(*tensors):
-      def gradient(upstream):
-        found = backward(list(tensors), upstream, floating, **options)
-        gradients = [None] * len(tensors)
-        for index, value in zip(floating, found, strict=True):
-          gradients[index] = value
-        return gradients
+      output, kept = forward(*tensors, **options, **keeping), []
+      if keeping.get("keep"):
+        output, *kept = output
 
-      return forward(*tensors, **options), gradient
+      def gradient(upstream):
+        found = backward(list(tensors), kept, upstream, floating, **options)
+        by_position = dict(zip(floating, found, strict=True))
+        return [by_position.get(index) for index in range(len(tensors))]
+
+      return output, gradient
 
     return apply(*tensors)
 

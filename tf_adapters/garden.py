@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Model Garden's BERT encoders laid open; no other file knows their inside."""
 
+import tensorflow as tf
 import tf_keras
 from official.nlp.modeling import layers as garden_layers
 from official.nlp.modeling.networks import bert_encoder
@@ -22,7 +23,7 @@ def lay_open(encoder: tf_keras.layers.Layer) -> parts.Parts:
   """
   _check_encoder(encoder)
   if not encoder.built:
-    encoder(encoder.inputs)
+    build(encoder)
   blocks = tuple(_block(layer) for layer in encoder.transformer_layers)
   return parts.Parts(
     word_embeddings=encoder._embedding_layer.embeddings,
@@ -34,6 +35,12 @@ def lay_open(encoder: tf_keras.layers.Layer) -> parts.Parts:
     pooler=_linear(encoder.pooler_layer),
     policy=encoder.transformer_layers[0].dtype_policy,
   )
+
+
+@tf.autograph.experimental.do_not_convert  # nothing here needs it; seconds
+def build(encoder: tf_keras.layers.Layer) -> None:
+  """Makes the variables of `encoder`."""
+  encoder(encoder.inputs)
 
 
 _TAKEN = "a Model Garden `BertEncoderV2` or `BertEncoder`"

@@ -5,14 +5,11 @@ import dataclasses
 
 import tensorflow as tf
 
+from tf_adapters import portions
 from tf_adapters.compute import Compute
 from tf_adapters.layers import dropout
 from tf_adapters.model import TaskModel
 from tf_adapters.tasks import Task
-
-# Tokens that a CPU takes at a time: less memory, and what is written is still
-# in the cache when it is read.
-_PORTION = 2048
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Gradients:
       first: int64 scalar, the batch's first row in the global batch.
     """
     rows, length = batch["input_mask"].shape
-    count = _portions(rows, length) if self.compute.portions else 1
+    count = portions.count(rows, length) if self.compute.portions else 1
     if count == 1:
       return self._once(batch, step, first)
     return self._in_portions(batch, step, first, count, rows // count)
@@ -59,32 +56,24 @@ class Gradients:
         inputs, training=True, noise=noise, compute=self.compute
       )
       loss = tf.reduce_sum(self.task.loss(logits, targets) * weights)
-    return loss, tape.gradient(loss, self.trained)
+    # Those of embeddings come in pieces, whose norm is not that of their sum.
+    gradients = tape.gradient(loss, self.trained)
+    return loss, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
   def _in_portions(self, batch, step, first, count, rows):
-    portions = {
-      name: tf.reshape(value, [count, -1, *value.shape[1:]])
-      for name, value in batch.items()
-    }
+    parts = portions.cut(batch, count)
     sums = [tf.constant(0.0), *map(tf.zeros_like, self.trained)]
     for index in tf.range(count):
-      # One after another: side by side they would need all the memory again.
-      tf.autograph.experimental.set_loop_options(parallel_iterations=1)
+      tf.autograph.experimental.set_loop_options(
+        parallel_iterations=portions.SIDE_BY_SIDE
+      )
       loss, gradients = self._once(
-        {name: value[index] for name, value in portions.items()},
+        {name: value[index] for name, value in parts.items()},
         step,
         first + tf.cast(index, tf.int64) * rows,
       )
       sums = [
-        total + tf.convert_to_tensor(value)
+        total + value
         for total, value in zip(sums, [loss, *gradients], strict=True)
       ]
     return sums[0], sums[1:]
-
-
-def _portions(rows: int, length: int) -> int:
-  """The least number of equal portions that are small enough."""
-  for count in range(1, rows):
-    if rows % count == 0 and rows // count * length <= _PORTION:
-      return count
-  return rows

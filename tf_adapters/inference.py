@@ -8,9 +8,9 @@ from tf_adapters import batching
 from tf_adapters import compute as compute_lib
 from tf_adapters import distribution
 from tf_adapters import packing
+from tf_adapters import portions
 from tf_adapters.model import TaskModel
 
-_BATCH_TOKENS = 4096
 # Tokens that a CPU answers while XLA makes its kernels (MiniLM: 2 s at some
 # 20,000 tokens/s); fewer are answered sooner without.
 _COMPILATION = 40_000
@@ -34,7 +34,7 @@ class Predictor:
     self._model = model
     self._strategy = strategy or tf.distribute.get_strategy()
     self._low = low
-    self._forward = tf.function(self._forward_once, reduce_retracing=True)
+    self._forward = tf.function(self._forward_once)
 
   def logits(self, tokens: batching.Tokenised) -> np.ndarray:
     """Float32 `[examples, units]`, in the order of the examples.
@@ -47,20 +47,16 @@ class Predictor:
     if not len(lengths):
       every = [0] if head.reads == "every_token" else []
       return np.empty([0, *every, head.units], np.float32)
-    length = packing.row_length(lengths)
-    every = [length] if head.reads == "every_token" else []
+    every = []
+    if head.reads == "every_token":
+      every = [packing.row_length(lengths)]
     result = np.empty([len(lengths), *every, head.units], np.float32)
-    replicas = self._strategy.num_replicas_in_sync
-    rows = -(-max(1, _BATCH_TOKENS // length) // replicas) * replicas
-    plans = packing.whole(lengths, rows, length)
     compiled = (
       distribution.fuses_kernels(self._strategy)
       and len(tokens.ids) > _COMPILATION
     )
-    batches = batching.prefetch(
-      lambda plan: (plan, batching.assemble(tokens, plan)), plans
-    )
-    for plan, batch in batches:
+    multiple = distribution.parts(self._strategy)
+    for plan, batch in batching.one_pass(tokens, multiple):
       output = self._forward(
         distribution.split(self._strategy, batch), compiled
       )
@@ -71,6 +67,13 @@ class Predictor:
 
   def _forward_once(self, batch, compiled):
     compute = compute_lib.Compute(compiled=compiled, low=self._low)
-    return self._strategy.run(
-      self._model, args=(batch,), kwargs={"compute": compute}
-    )
+
+    def forward(batch):
+      return self._model(batch, compute=compute)
+
+    def replica(batch):
+      rows, length = batch["input_mask"].shape
+      number = portions.count(rows, length) if compiled else 1
+      return portions.run(forward, batch, number)
+
+    return self._strategy.run(replica, args=(batch,))

@@ -26,6 +26,29 @@ def unpack(inputs: Any) -> dict[str, tf.Tensor]:
   return dict(zip(INPUT_NAMES, inputs, strict=True))
 
 
+def with_prompts(
+  inputs: dict[str, tf.Tensor], length: int
+) -> tuple[dict[str, tf.Tensor], int]:
+  """Makes room at the front of each row for a prompt of each text.
+
+  Args:
+    inputs: By name.
+    length: Of one prompt.
+
+  Returns:
+    The inputs, whose mask numbers the prompts as it does their texts, and how
+    many positions there are in front.
+  """
+  mask, starts = inputs["input_mask"], _starts(inputs)
+  slots = 1 if starts is None else starts.shape[1]
+  numbers = tf.repeat(tf.range(1, slots + 1, dtype=mask.dtype), length)
+  rows = tf.repeat(numbers[None], tf.shape(mask)[0], axis=0)
+  longer = {**inputs, "input_mask": tf.concat([rows, mask], axis=1)}
+  if "first_tokens" in inputs:
+    longer["first_tokens"] = inputs["first_tokens"] + slots * length
+  return longer, slots * length
+
+
 def attention_bias(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
   """Added to scores: 0, or -1e9 where a text must not look."""
   mask = inputs["input_mask"]
@@ -41,15 +64,28 @@ def queries(
   x: tf.Tensor,
   bias: tf.Tensor,
   output_range: int | None,
+  front: int = 0,
 ) -> tuple[tf.Tensor | None, tf.Tensor]:
-  """The positions of the last block that somebody reads, and their bias."""
+  """The positions of the last block that somebody reads, and their bias.
+
+  Args:
+    inputs: By name.
+    x: What enters the block.
+    bias: `attention_bias`.
+    output_range: How many positions of a text, from its first; None: all.
+    front: Positions of prompts, which nobody reads.
+  """
   if "first_tokens" in inputs:
     output_range = 1
   if "first_tokens" in inputs and _packed(inputs):
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
-  return None if output_range is None else x[:, :output_range], bias
+  if not front and output_range is None:
+    return None, bias
+  end = None if output_range is None else front + output_range
+  rows = bias if bias.shape[2] == 1 else bias[:, :, front:end]
+  return x[:, front:end], rows
 
 
 def every_token(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -72,15 +108,19 @@ def by_text(inputs: dict[str, tf.Tensor], values: tf.Tensor) -> tf.Tensor:
   """
   if not _packed(inputs):
     return values
-  starts = inputs["text_starts"]
-  length = tf.shape(values)[1]
+  starts, length = inputs["text_starts"], values.shape[1]
   places = starts[:, :, None] + tf.range(length)
   # Of every slot of a row: [rows, slots, seq, ...].
   values = tf.gather(values, tf.minimum(places, length - 1), batch_dims=1)
-  return tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))
+  return tf.reshape(values, [-1, *values.shape[2:]])
+
+
+def _starts(inputs: dict[str, tf.Tensor]) -> tf.Tensor | None:
+  """Where each text of a row starts; None: one text a row, from its start."""
+  return inputs.get("first_tokens", inputs.get("text_starts"))
 
 
 def _packed(inputs: dict[str, tf.Tensor]) -> bool:
   """Whether a row may hold more than one text."""
-  starts = inputs.get("first_tokens", inputs.get("text_starts"))
+  starts = _starts(inputs)
   return starts is not None and starts.shape[1] != 1

@@ -34,6 +34,12 @@ METHODS = types.MappingProxyType({
   "houlsby": Method(
     ("attention", "output"), "output", 1.0, "gelu_tanh", True
   ),
+  # The same after one sublayer of the two; Houlsby et al., section 3.6, tried
+  # the first.
+  "houlsby_attention": Method(
+    ("attention",), "output", 1.0, "gelu_tanh", True
+  ),
+  "houlsby_ffn": Method(("output",), "output", 1.0, "gelu_tanh", True),
   # Pfeiffer et al. 2021 as AdapterHub runs it: the same LayerNorm twice.
   "pfeiffer": Method(("output",), "normalised", 1.0, "relu", False),
   # He et al. 2022, section 4, scaled parallel adapter.

@@ -6,6 +6,7 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters import model as model_lib
 from tf_adapters import settings as settings_lib
+from tf_adapters import strategies
 from tf_adapters import tasks
 from tf_adapters import tuning
 from tf_adapters.errors import InputError
@@ -24,8 +25,14 @@ def new_model(
     config.head.dropout,
     seed,
   )
-  options = dict(vars(config.adapter))
-  return model_lib.build(encoder, head=head, seed=seed, **options)
+  given = {**vars(config.adapter), **vars(config.tuning)}
+  strategy = given["strategy"]
+  options = {
+    name: given[name] for name in strategies.STRATEGIES[strategy].options
+  }
+  return model_lib.build(
+    encoder, strategy=strategy, head=head, seed=seed, **options
+  )
 
 
 def weights(model: model_lib.TaskModel) -> dict:

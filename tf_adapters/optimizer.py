@@ -10,20 +10,50 @@ from tf_adapters.config import TrainConfig
 
 def make_optimizer(
   variables: list[tuning.TaskVariable], config: TrainConfig, steps: int
-) -> tf_keras.optimizers.Optimizer:
+) -> tf_keras.optimizers.legacy.Optimizer:
   """AdamW with decoupled decay on kernels, clipping, warm-up and decay."""
-  optimizer = tf_keras.optimizers.AdamW(
+  optimizer = AdamW(
     WarmupLinear(config.learning_rate, steps, config.warmup),
+    # By object: names of hand-built layers say nothing.
+    decayed=[item.variable for item in variables if item.decays],
     weight_decay=config.weight_decay,
     epsilon=1e-6,  # as in BERT's own optimiser
     global_clipnorm=config.clip_norm,
   )
-  # By object: names of hand-built layers say nothing.
-  optimizer.exclude_from_weight_decay(
-    var_list=[item.variable for item in variables if not item.decays]
-  )
-  optimizer.build([item.variable for item in variables])
+  optimizer._create_all_weights([item.variable for item in variables])
   return optimizer
+
+
+class AdamW(tf_keras.optimizers.legacy.Adam):
+  """Adam with decoupled weight decay, one operation a variable.
+
+      θ ← θ - rate·decay·θ;  then Adam's step
+
+  Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization",
+  ICLR 2019, algorithm 2. The `AdamW` of tf_keras computes the same by some 25
+  operations a variable, which take longer to trace and to run.
+
+  Args:
+    learning_rate: A schedule.
+    decayed: The variables that decay.
+    weight_decay: Factor of the decay.
+    **kwargs: Of `tf_keras.optimizers.legacy.Adam`.
+  """
+
+  def __init__(self, learning_rate, decayed, weight_decay, **kwargs):
+    super().__init__(learning_rate, **kwargs)
+    self._decayed = {variable.ref() for variable in decayed}
+    self._weight_decay = weight_decay
+
+  def _resource_apply_dense(self, grad, var, apply_state=None):
+    if var.ref() not in self._decayed:
+      return super()._resource_apply_dense(grad, var, apply_state)
+    rate = apply_state[var.device, var.dtype.base_dtype]["lr_t"]
+    decay = var.assign_sub(
+      rate * self._weight_decay * var, use_locking=self._use_locking
+    )
+    with tf.control_dependencies([decay]):
+      return super()._resource_apply_dense(grad, var, apply_state)
 
 
 class WarmupLinear(tf_keras.optimizers.schedules.LearningRateSchedule):

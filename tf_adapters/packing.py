@@ -18,10 +18,11 @@ from collections.abc import Sequence
 import numpy as np
 
 _STEP = 16  # row lengths are multiples of it
-_SHORTEST = 64  # shorter rows waste more ends than they save attention
+_SHORTEST = 48  # shorter rows waste more ends than they save attention
+_SPREAD = 64  # how much longer than the longest text rows may be
+_ATTENTION = 700  # tokens of a row at which attention costs as much as the rest
 _MOST_SLOTS = 16
-_SAMPLE = 200  # batches looked at to choose a shape
-_BEYOND = 4  # rows are a multiple of it where a batch fits no chosen number
+_SAMPLE = 100  # batches looked at to choose a shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,18 +33,20 @@ class Shape:
     length: Tokens a row.
     slots: Texts a row at the most.
     rows: Numbers of rows that a batch may have, the largest last.
+    multiple: Rows of a batch that fits none of them are a multiple of it.
   """
 
   length: int
   slots: int
   rows: tuple[int, ...]
+  multiple: int
 
   def fit(self, needed: int) -> int:
     """The smallest allowed number of rows that is enough."""
     place = bisect.bisect_left(self.rows, needed)
     if place < len(self.rows):
       return self.rows[place]
-    return -(-needed // _BEYOND) * _BEYOND
+    return _round_up(needed, self.multiple)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +105,7 @@ def row_length(lengths: np.ndarray) -> int:
 
 
 def choose_shape(
-  lengths: np.ndarray, batch_size: int, worth: float, most: int, replicas: int
+  lengths: np.ndarray, batch_size: int, worth: float, most: int, multiple: int
 ) -> Shape:
   """A shape for training batches of `batch_size` of these texts.
 
@@ -112,18 +115,31 @@ def choose_shape(
     worth: Tokens of padding that one more number of rows must save in one
       epoch.
     most: How many numbers of rows at the most.
-    replicas: Over how many devices the rows are cut.
+    multiple: Into how many parts the rows are cut.
   """
-  length = row_length(lengths)
-  sample = [
-    pack(lengths[texts], length, _MOST_SLOTS)
-    for texts in _batches(len(lengths), batch_size, [0, 0])[:_SAMPLE]
+  batches = _batches(len(lengths), batch_size, [0, 0])
+  worth *= min(1.0, _SAMPLE / len(batches))
+  sample = [lengths[texts] for texts in batches[:_SAMPLE]]
+  shortest = row_length(lengths)
+  candidates = [
+    _shape_of_length(length, sample, worth, most, multiple)
+    for length in range(shortest, shortest + _SPREAD, _STEP)
   ]
-  needed = np.array([_round_up(len(rows), replicas) for rows in sample])
-  steps = -(-len(lengths) // batch_size)
-  chosen = _choose(needed, worth * len(sample) / steps / length, most)
-  slots = max(len(row) for rows in sample for row in rows)
-  return Shape(length, slots, chosen)
+  return min(candidates, key=lambda candidate: candidate[0])[1]
+
+
+def _shape_of_length(
+  length: int, sample: list[np.ndarray], worth: float, most: int, multiple: int
+) -> tuple[float, Shape]:
+  """The best shape with rows of `length`, and what the sample costs in it."""
+  packed = [pack(lengths, length, _MOST_SLOTS) for lengths in sample]
+  needed = np.array([_round_up(len(rows), multiple) for rows in packed])
+  chosen = _choose(needed, worth / length, most)
+  tokens = _padded(needed, chosen) * length
+  slots = max(len(row) for rows in packed for row in rows)
+  # An extra number of rows costs what it is worth.
+  cost = tokens * (1 + length / _ATTENTION) + worth * len(chosen)
+  return cost, Shape(length, slots, chosen, multiple)
 
 
 def _choose(values: np.ndarray, worth: float, most: int) -> tuple[int, ...]:
@@ -166,7 +182,7 @@ def epoch(
 
 def whole(lengths: np.ndarray, rows: int, length: int) -> Iterator[Plan]:
   """Plans one pass over all texts, the longest first, `rows` rows a batch."""
-  shape = Shape(length, _MOST_SLOTS, (rows,))
+  shape = Shape(length, _MOST_SLOTS, (rows,), rows)
   packed = pack(lengths, shape.length, shape.slots)
   for start in range(0, len(packed), rows):
     part = packed[start : start + rows]

@@ -6,11 +6,37 @@ through it.
 """
 
 import dataclasses
+import operator
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
+from typing import ClassVar
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
+
+from tf_adapters import config as config_lib
+
+
+class Address(NamedTuple):
+  """Where in an encoder a variable sits.
+
+  Attributes:
+    block: Number of the block; None: outside the blocks.
+    piece: As `query`, `output_norm`, `embeddings` or `pooler`.
+    attribute: As `kernel`, `bias`, `gamma`, `beta` or `word`.
+  """
+
+  block: int | None
+  piece: str
+  attribute: str
+
+  @property
+  def name(self) -> str:
+    """As `block_0/query/kernel`."""
+    inside = f"{self.piece}/{self.attribute}"
+    return inside if self.block is None else f"block_{self.block}/{inside}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +49,18 @@ class Linear:
     bias: The same of `outputs` numbers.
     inputs: Width of x.
     outputs: Width of y.
+    trains: Which of the variables are a task's own and get gradients.
+    added: A task's own map of x whose result is added to y.
   """
 
   kernel: tf.Variable
   bias: tf.Variable
   inputs: int
   outputs: int
+  trains: tuple[str, ...] = ()
+  added: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+  VARIABLES: ClassVar[tuple[str, ...]] = ("kernel", "bias")
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """Maps `[..., inputs]` to `[..., outputs]`.
@@ -36,21 +68,33 @@ class Linear:
     The product is computed, and returned, in the dtype of the kernel if that
     is a lower precision, else in that of `x`.
     """
+    read = x
     if self.kernel.dtype == tf.bfloat16:
-      x = tf.cast(x, tf.bfloat16)
-    return dense(x, self.matrix, tf.reshape(self.bias, [self.outputs]))
+      read = tf.cast(x, tf.bfloat16)
+    y = dense(read, self.matrix, tf.reshape(self.bias, [self.outputs]))
+    return y if self.added is None else y + tf.cast(self.added(x), y.dtype)
 
   @property
   def matrix(self) -> tf.Tensor:
     """The kernel as `[inputs, outputs]`."""
     return tf.reshape(self.kernel, [self.inputs, self.outputs])
 
+  @property
+  def frozen(self) -> bool:
+    """Whether it is the encoder's, and nothing else."""
+    return not self.trains and self.added is None
+
   def lowered(self) -> "Linear":
-    """A copy in bfloat16, which nothing keeps in step with this one."""
+    """The same with what is frozen in bfloat16.
+
+    Nothing keeps that in step with this one, so what trains stays as it is.
+    """
+    if "kernel" in self.trains:
+      return self
+    lower = [name for name in self.VARIABLES if name not in self.trains]
     return dataclasses.replace(
       self,
-      kernel=tf.cast(self.kernel, tf.bfloat16),
-      bias=tf.cast(self.bias, tf.bfloat16),
+      **{name: tf.cast(getattr(self, name), tf.bfloat16) for name in lower},
     )
 
 
@@ -82,13 +126,15 @@ class Norm:
     gamma: `[hidden]`.
     beta: `[hidden]`.
     epsilon: Added to the variance.
-    trains: Whether gamma and beta get gradients.
+    trains: Which of the variables are a task's own and get gradients.
   """
 
   gamma: tf.Variable
   beta: tf.Variable
   epsilon: float
-  trains: bool = False
+  trains: tuple[str, ...] = ()
+
+  VARIABLES: ClassVar[tuple[str, ...]] = ("gamma", "beta")
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     return layer_norm(x, self.gamma, self.beta, self.epsilon)
@@ -113,7 +159,8 @@ class Block:
     probabilities_dropout: Rate on the attention probabilities.
     attention_dropout: Rate on the attention sublayer's output.
     output_dropout: Rate on the feed-forward sublayer's output.
-    query_key_value: The three in one, if lowered.
+    query_key_value: The three in one, if lowered and frozen.
+    prefix: A task's own keys and values before those of each text.
   """
 
   query: Linear
@@ -130,11 +177,16 @@ class Block:
   attention_dropout: float
   output_dropout: float
   query_key_value: Linear | None = None
+  prefix: Any = None
 
   def lowered(self) -> "Block":
-    """The same with kernels and biases in bfloat16."""
+    """The same with frozen kernels and biases in bfloat16."""
     linears = {name: getattr(self, name).lowered() for name in BLOCK_LINEARS}
+    if all(linears[name] is getattr(self, name) for name in linears):
+      return self
     three = [linears[name] for name in ("query", "key", "value")]
+    if not all(part.frozen for part in three):
+      return dataclasses.replace(self, **linears)
     merged = Linear(
       kernel=tf.concat([part.matrix for part in three], axis=1),
       bias=tf.concat([tf.reshape(part.bias, [-1]) for part in three], axis=0),
@@ -142,6 +194,14 @@ class Block:
       outputs=sum(part.outputs for part in three),
     )
     return dataclasses.replace(self, **linears, query_key_value=merged)
+
+  def added(self) -> Iterator[tuple[str, Any]]:
+    """Layers that a task put beside the block's own, by name."""
+    for role in BLOCK_LINEARS:
+      if getattr(self, role).added is not None:
+        yield f"{role}_lora", getattr(self, role).added
+    if self.prefix is not None:
+      yield "prefix", self.prefix
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +215,7 @@ class Parts:
     embedding_dropout: Rate on the embeddings.
     policy: The Keras policy under which the encoder was built; its compute
       dtype is that of products.
+    prompt: A task's own vectors before the embeddings of each text.
   """
 
   word_embeddings: tf.Variable
@@ -165,6 +226,7 @@ class Parts:
   blocks: tuple[Block, ...]
   pooler: Linear
   policy: tf_keras.mixed_precision.Policy
+  prompt: Any = None
 
   @property
   def hidden_size(self) -> int:
@@ -179,38 +241,42 @@ class Parts:
     return self.word_embeddings.shape[0]
 
   def lowered(self) -> "Parts":
-    """The same with the blocks' kernels and biases in bfloat16."""
-    return dataclasses.replace(
-      self, blocks=tuple(block.lowered() for block in self.blocks)
-    )
+    """The same with the blocks' frozen kernels and biases in bfloat16."""
+    blocks = tuple(block.lowered() for block in self.blocks)
+    if all(map(operator.is_, blocks, self.blocks)):
+      return self
+    return dataclasses.replace(self, blocks=blocks)
+
+  def added(self) -> Iterator[tuple[str, Any]]:
+    """Layers that a task put beside the encoder's own, by name."""
+    if self.prompt is not None:
+      yield "prompt", self.prompt
+    for index, block in enumerate(self.blocks):
+      for name, layer in block.added():
+        yield f"block_{index}/{name}", layer
 
   def named(self) -> Iterator[tuple[str, tf.Variable]]:
     """Every variable with its name, in one fixed order."""
-    yield "embeddings/word", self.word_embeddings
-    yield "embeddings/position", self.position_embeddings
-    yield "embeddings/type", self.type_embeddings
-    yield from _named_norm("embeddings/norm", self.embedding_norm)
+    for address, variable in self.addressed():
+      yield address.name, variable
+
+  def addressed(self) -> Iterator[tuple[Address, tf.Variable]]:
+    """Every variable with its address, in the same order."""
+    for kind in _EMBEDDINGS:
+      variable = getattr(self, f"{kind}_embeddings")
+      yield Address(None, "embeddings", kind), variable
+    yield from _addressed(None, "embeddings/norm", self.embedding_norm)
     for index, block in enumerate(self.blocks):
-      for role in BLOCK_LINEARS:
-        yield from _named_linear(
-          f"block_{index}/{role}", getattr(block, role)
-        )
-      for role in BLOCK_NORMS:
-        yield from _named_norm(f"block_{index}/{role}", getattr(block, role))
-    yield from _named_linear("pooler", self.pooler)
+      for role in BLOCK_PIECES:
+        yield from _addressed(index, role, getattr(block, role))
+    yield from _addressed(None, "pooler", self.pooler)
 
 
-BLOCK_LINEARS = (
-  "query", "key", "value", "attention_output", "intermediate", "output"
-)
-BLOCK_NORMS = ("attention_norm", "output_norm")
+_EMBEDDINGS = ("word", "position", "type")
+BLOCK_LINEARS = config_lib.LINEARS
+BLOCK_PIECES = (*BLOCK_LINEARS, "attention_norm", "output_norm")
 
 
-def _named_linear(name: str, linear: Linear):
-  yield f"{name}/kernel", linear.kernel
-  yield f"{name}/bias", linear.bias
-
-
-def _named_norm(name: str, norm: Norm):
-  yield f"{name}/gamma", norm.gamma
-  yield f"{name}/beta", norm.beta
+def _addressed(block: int | None, name: str, piece: Linear | Norm):
+  for attribute in piece.VARIABLES:
+    yield Address(block, name, attribute), getattr(piece, attribute)

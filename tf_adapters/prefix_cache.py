@@ -14,12 +14,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_adapters import batching
-from tf_adapters import packing
+from tf_adapters import portions
 from tf_adapters.compute import Compute
 from tf_adapters.errors import InputError
 from tf_adapters.model import TaskModel
 
-_BATCH_TOKENS = 4096
 _GIGABYTE = 10**9
 _MOST_IN_MEMORY = _GIGABYTE
 
@@ -49,8 +48,8 @@ def outputs(
   """
   if not model.encoder.first_trained:
     raise InputError(
-      "`train.cache_prefix` needs `adapter.layers` without the lowest blocks; "
-      "here block 0 trains."
+      "`train.cache_prefix` needs blocks below all that trains, as with "
+      "`adapter.layers` without the lowest blocks; here block 0 trains."
     )
   shape = (len(tokens.ids), model.encoder.borrowed.hidden_size)
   size = 4 * shape[0] * shape[1]
@@ -91,18 +90,14 @@ def _key(model, tokens, compute) -> str:
 
 
 def _fill(values, model, tokens, compute) -> None:
-  length = packing.row_length(tokens.lengths)
-  rows = max(1, _BATCH_TOKENS // length)
-
   @tf.function
   def forward(batch):
-    return model.encoder.prefix(batch, compute)
+    number = portions.count(*batch["input_mask"].shape)
+    return portions.run(
+      lambda part: model.encoder.prefix(part, compute), batch, number
+    )
 
-  plans = packing.whole(tokens.lengths, rows, length)
-  batches = batching.prefetch(
-    lambda plan: (plan, batching.assemble(tokens, plan)), plans
-  )
-  for plan, batch in batches:
+  for plan, batch in batching.one_pass(tokens, portions.SIDE_BY_SIDE):
     found = forward(
       {name: tf.constant(value) for name, value in batch.items()}
     ).numpy()

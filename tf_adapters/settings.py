@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tf_adapters import config as config_lib
+from tf_adapters import validation
 from tf_adapters.config import Config
 from tf_adapters.errors import InputError
 
@@ -42,7 +42,7 @@ def from_dict(tree: Mapping[str, Any]) -> Config:
   for key, value in tree.items():
     _place(nested, str(key).split("."), value)
   config = _parse(Config, nested, "")
-  config_lib.validate(config)
+  validation.validate(config)
   return config
 
 
@@ -121,6 +121,8 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
   if type(None) in options and (value is None or value in ("null", "none")):
     return None
   target = next(option for option in options if option is not type(None))
+  if target == tuple[str, ...]:
+    return _convert_names(value, key)
   if typing.get_origin(target) is tuple:
     return _convert_indices(value, key)
   try:
@@ -133,6 +135,15 @@ def _convert(hint: Any, value: Any, key: str) -> Any:
 
 def _is_union(hint: Any) -> bool:
   return isinstance(hint, types.UnionType)
+
+
+def _convert_names(value: Any, key: str) -> tuple[str, ...]:
+  items = value.split(",") if isinstance(value, str) else value
+  if not isinstance(items, list | tuple) or not all(
+    isinstance(item, str) for item in items
+  ):
+    raise InputError(f"`{key}` takes names, as `query,value`; got {value!r}.")
+  return tuple(item.strip() for item in items)
 
 
 def _convert_indices(value: Any, key: str) -> tuple[int, ...]:

@@ -99,16 +99,17 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       config.batch_size,
       worth=_COMPILATION / config.epochs,
       most=1 if config.steps_per_loop > 1 else 3,
-      replicas=self.strategy.num_replicas_in_sync,
+      multiple=distribution.parts(self.strategy),
     )
     self.steps_per_epoch = -(-len(problem.train) // config.batch_size)
     self.steps = self.steps_per_epoch * config.epochs
     items = tuning.task_variables(model)
     self.trained = [item.variable for item in items]
     self.optimizer = optimizer_lib.make_optimizer(items, config, self.steps)
+    self._rate = self.optimizer.learning_rate
     long = self._lengths.sum() * config.epochs > _WORTH_COMPILING
     self.compute = compute_lib.prepare(
-      model.encoder.borrowed,
+      model.encoder.parts,
       config.precision,
       compiled=bool(long) and distribution.fuses_kernels(self.strategy),
       portions=distribution.fuses_kernels(self.strategy),
@@ -207,7 +208,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
         self.reporter.step(loss, self.examples_per_s)
     return {
       "loss": np.mean(losses),
-      "learning_rate": self.optimizer.learning_rate,
+      "learning_rate": self._rate(self.optimizer.iterations),
     }
 
   def evaluate(self, num_steps):

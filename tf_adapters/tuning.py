@@ -8,10 +8,12 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters.layers.adapter import AdapterLayer
-from tf_adapters.layers.copies import LinearCopy
-from tf_adapters.layers.copies import NormCopy
 from tf_adapters.layers.head import Head
+from tf_adapters.layers.lora import LoraLayer
+from tf_adapters.layers.prefix import PrefixLayer
+from tf_adapters.layers.prompt import PromptLayer
 from tf_adapters.model import TaskModel
+from tf_adapters.parts import Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,8 +22,10 @@ class TaskVariable:
 
   Attributes:
     name: Its name on disk, as `block_0/attention_adapter/down_kernel`.
-    role: `adapter`, `layer_norm`, `pooler` or `head`.
-    decays: Whether weight decay applies: kernels only.
+    role: Of what is added: `adapter`, `lora`, `prefix`, `prompt`, `head`; of
+      copies of the encoder's variables: `embeddings`, `attention`,
+      `feed_forward`, `layer_norm`, `pooler`.
+    decays: Whether weight decay applies: all but biases and LayerNorms.
     variable: The variable itself.
   """
 
@@ -46,14 +50,22 @@ def task_variables(model: TaskModel) -> list[TaskVariable]:
 
 def _collect(model: TaskModel) -> Iterator[TaskVariable]:
   encoder = model.encoder
-  yield from _of(encoder.embedding_norm, "embedding_norm")
+  copies: dict[int | str, list[TaskVariable]] = {}
+  for address, variable in encoder.owned():
+    place = address.piece if address.block is None else address.block
+    copies.setdefault(place, []).append(_copy(address, variable))
+  for piece in ("embeddings", "embeddings/norm"):
+    yield from copies.get(piece, ())
+  if encoder.parts.prompt is not None:
+    yield from _of(encoder.parts.prompt, "prompt")
   for index, block in enumerate(encoder.adapter_blocks):
     prefix = f"block_{index}"
     for sublayer, adapter in block.adapters.items():
       yield from _of(adapter, f"{prefix}/{sublayer}_adapter")
-    yield from _of(block.attention_norm, f"{prefix}/attention_norm")
-    yield from _of(block.output_norm, f"{prefix}/output_norm")
-  yield from _of(encoder.pooler, "pooler")
+    for name, layer in encoder.parts.blocks[index].added():
+      yield from _of(layer, f"{prefix}/{name}")
+    yield from copies.get(index, ())
+  yield from copies.get("pooler", ())
   if type(model.head) is Head:  # one derived from it may have more
     yield from _of(model.head, "head")
     return
@@ -62,27 +74,50 @@ def _collect(model: TaskModel) -> Iterator[TaskVariable]:
     yield TaskVariable(f"head/{index}", "head", matrix, variable)
 
 
+_ROLES = {
+  "embeddings": "embeddings",
+  "embeddings/norm": "layer_norm",
+  "query": "attention",
+  "key": "attention",
+  "value": "attention",
+  "attention_output": "attention",
+  "attention_norm": "layer_norm",
+  "intermediate": "feed_forward",
+  "output": "feed_forward",
+  "output_norm": "layer_norm",
+  "pooler": "pooler",
+}
 _ATTRIBUTES = {
   AdapterLayer: (
     "adapter", ("down_kernel", "down_bias", "up_kernel", "up_bias")
   ),
-  NormCopy: ("layer_norm", ("gamma", "beta")),
-  LinearCopy: ("pooler", ("kernel", "bias")),
+  LoraLayer: ("lora", ("down_kernel", "up_kernel")),
+  PrefixLayer: ("prefix", ("keys", "values")),
+  PromptLayer: ("prompt", ("embeddings",)),
   Head: ("head", ("kernel", "bias")),
 }
 
 
-def _of(layer: object, prefix: str) -> Iterator[TaskVariable]:
-  if not isinstance(layer, tf_keras.layers.Layer):
-    return  # borrowed, not the task's own
+def _copy(address: Address, variable: tf.Variable) -> TaskVariable:
+  # The one name that modules had before they could hold any other copy.
+  name = address.name.replace("embeddings/norm", "embedding_norm")
+  role = _ROLES[address.piece]
+  return TaskVariable(name, role, _decays(address.attribute), variable)
+
+
+def _of(layer: tf_keras.layers.Layer, prefix: str) -> Iterator[TaskVariable]:
   role, attributes = _ATTRIBUTES[type(layer)]
   for attribute in attributes:
     yield TaskVariable(
       f"{prefix}/{attribute}",
       role,
-      attribute.endswith("kernel"),
+      _decays(attribute),
       getattr(layer, attribute),
     )
+
+
+def _decays(attribute: str) -> bool:
+  return not attribute.endswith(("bias", "gamma", "beta"))
 
 
 @dataclasses.dataclass(frozen=True)

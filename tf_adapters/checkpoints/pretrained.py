@@ -92,7 +92,7 @@ def new_encoder(shape: Shape) -> bert_encoder.BertEncoderV2:
     initializer=tf_keras.initializers.Zeros(),
     name="encoder",
   )
-  encoder(encoder.inputs)
+  garden.build(encoder)
   return encoder
 
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import validation
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
 
@@ -61,7 +62,7 @@ class AdapterLayer(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**kwargs)
-    config_lib.validate_adapter(
+    validation.validate_adapter(
       config_lib.AdapterConfig(
         size=size,
         activation=activation,

@@ -6,6 +6,7 @@ import tf_keras
 
 from tf_adapters import config as config_lib
 from tf_adapters import parts as parts_lib
+from tf_adapters import validation
 from tf_adapters.layers import dropout as dropout_lib
 
 _SITE = 1  # of the head's dropout; 0 is the embeddings', 8 and up the blocks'
@@ -41,7 +42,7 @@ class Head(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**{**kwargs, "dtype": tf.float32})
-    config_lib.validate_head(
+    validation.validate_head(
       config_lib.HeadConfig(input, dropout),
       inputs=(*config_lib.HEAD_INPUTS, "every_token"),
     )
@@ -49,6 +50,11 @@ class Head(tf_keras.layers.Layer):
     self.reads = input
     self.dropout = dropout
     self.seed = seed
+
+  @property
+  def reads_pooler(self) -> bool:
+    """Whether it reads the pooled output."""
+    return self.reads == "pooled_output"
 
   def build(self, input_shape):
     width = int(input_shape["pooled_output"][-1])

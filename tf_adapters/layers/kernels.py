@@ -4,6 +4,7 @@
 All compute in float32 and return the dtype of their first tensor.
 """
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -82,15 +83,15 @@ class Sublayer(NamedTuple):
   epsilon: float
 
 
-@fused
-def close(
+def _close(
   x: tf.Tensor,
   h: tf.Tensor,
   gamma: tf.Tensor,
   beta: tf.Tensor,
   *more: tf.Tensor,
   how: Sublayer,
-) -> tf.Tensor:
+  keep: bool = False,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
   """LayerNorm(x + h + scale · B(z)) with dropout on h and on B(z).
 
   In one kernel, since its two products are small: apart, a dozen launches
@@ -104,26 +105,108 @@ def close(
     *more: Kernel and bias down, kernel and bias up; then in training the keys
       of either dropout whose rate is not 0.
     how: The rest.
+    keep: Whether to return what `_close_gradients` takes as well.
   """
-  weights, keys = more[:4], list(more[4:])
-  h = tf.cast(h, tf.float32)
-  if keys and how.rate:
-    h = dropout.dropped(h, keys.pop(0), how.rate)
+  (down, down_bias, up, up_bias), (drop_h, drop_added) = _opened(more, how)
+  h = drop_h(tf.cast(h, tf.float32))
   total = tf.cast(x, tf.float32) + h
-  if how.z == "output":
-    z = h
-  elif how.z == "input":
-    z = x
-  else:
-    z = parts.layer_norm(total, gamma, beta, how.epsilon)
-  added = bottleneck(tf.cast(z, x.dtype), *weights, how.activation)
-  added = tf.cast(added, tf.float32)
-  if keys:
-    added = dropout.dropped(added, keys.pop(), how.adapter_rate)
-  total = total + how.scale * added
-  return tf.cast(
-    parts.layer_norm(total, gamma, beta, how.epsilon), x.dtype
+  z = tf.cast(_read(x, h, total, gamma, beta, how), x.dtype)
+  inner = parts.dense(z, down, down_bias)
+  added = parts.dense(how.activation(inner), up, up_bias)
+  total += how.scale * drop_added(tf.cast(added, tf.float32))
+  mean, variance = tf.nn.moments(total, axes=[-1], keepdims=True)
+  deviation = tf.math.rsqrt(variance + how.epsilon)
+  unit = (total - mean) * deviation
+  output = tf.cast(unit * gamma + beta, x.dtype)
+  if not keep:
+    return output
+  return output, tf.cast(unit, h.dtype), deviation, inner
+
+
+def _close_gradients(tensors, kept, upstream, *, how: Sublayer):
+  """Gradients of `_close` by its first eight tensors, from what it kept.
+
+  The bottleneck is not computed again, nor are the sums of the LayerNorm.
+  """
+  x, h, gamma, beta, *more = tensors
+  (down, down_bias, up, up_bias), (drop_h, drop_added) = _opened(more, how)
+  unit, deviation, inner = kept
+  unit, upstream = (tf.cast(each, tf.float32) for each in (unit, upstream))
+  d_gamma, d_beta = (
+    tf.reduce_sum(each, axis=[0, 1]) for each in (upstream * unit, upstream)
   )
+  d_unit = upstream * gamma
+  share = tf.reduce_mean(d_unit * unit, axis=-1, keepdims=True)
+  mean = tf.reduce_mean(d_unit, axis=-1, keepdims=True)
+  d_total = deviation * (d_unit - mean - unit * share)
+
+  d_added = tf.cast(drop_added(how.scale * d_total), x.dtype)
+  with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(inner)
+    active = how.activation(inner)
+  d_active, d_up, d_up_bias = _dense_gradients(active, up, d_added)
+  d_inner = tape.gradient(active, inner, d_active)
+
+  h = drop_h(tf.cast(h, tf.float32))
+  total = tf.cast(x, tf.float32) + h
+  inputs = [x, h, total, gamma, beta]
+  with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(inputs)
+    z = tf.cast(_read(*inputs, how), x.dtype)
+  d_z, d_down, d_down_bias = _dense_gradients(z, down, d_inner)
+  by_read = tape.gradient(z, inputs, d_z, tf.UnconnectedGradients.ZERO)
+  d_x, d_h, d_first, d_gamma_read, d_beta_read = by_read
+  d_total += d_first
+  return [
+    tf.cast(d_total, x.dtype) + d_x,
+    tf.cast(drop_h(d_total + d_h), tensors[1].dtype),
+    d_gamma + d_gamma_read,
+    d_beta + d_beta_read,
+    d_down,
+    d_down_bias,
+    d_up,
+    d_up_bias,
+  ]
+
+
+def _opened(more, how: Sublayer):
+  """The bottleneck's weights, and the two dropouts as functions."""
+  keys = list(more[4:])
+  drops = []
+  for rate in (how.rate, how.adapter_rate):
+    key = keys.pop(0) if keys and rate else None
+    drops.append(functools.partial(_drop, keys=key, rate=rate))
+  return more[:4], drops
+
+
+def _drop(x: tf.Tensor, keys: tf.Tensor | None, rate: float) -> tf.Tensor:
+  return x if keys is None else dropout.dropped(x, keys, rate)
+
+
+def _read(x, h, total, gamma, beta, how: Sublayer) -> tf.Tensor:
+  """What the bottleneck reads."""
+  if how.z == "normalised":
+    return parts.layer_norm(total, gamma, beta, how.epsilon)
+  return h if how.z == "output" else x
+
+
+def _dense_gradients(x, kernel, upstream):
+  """Gradients of x·W + b by x, W and b."""
+  inputs, outputs = kernel.shape
+  flat = tf.reshape(upstream, [-1, outputs])
+  kernel = tf.cast(kernel, upstream.dtype)
+  d_kernel = tf.linalg.matmul(
+    tf.reshape(x, [-1, inputs]), flat, transpose_a=True
+  )
+  d_x = tf.linalg.matmul(flat, kernel, transpose_b=True)
+  return (
+    tf.reshape(d_x, x.shape),
+    tf.cast(d_kernel, tf.float32),
+    tf.cast(tf.reduce_sum(flat, axis=0), tf.float32),
+  )
+
+
+close = fused(_close, gradients=_close_gradients)
 
 
 def bottleneck(

@@ -3,6 +3,7 @@
 
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterable
 
 import tensorflow as tf
 
@@ -12,6 +13,7 @@ from tf_adapters import garden
 from tf_adapters import json_files
 from tf_adapters import model as model_lib
 from tf_adapters import modules
+from tf_adapters import reporting
 from tf_adapters import settings as settings_lib
 from tf_adapters import tasks
 from tf_adapters import tuning
@@ -24,7 +26,13 @@ from tf_adapters.store import Store
 from tf_adapters.version import __version__
 
 
-def export(store: str, output: str) -> str:
+def export(
+  store: str,
+  output: str,
+  *,
+  merge: bool = False,
+  reporter: reporting.Reporter | None = None,
+) -> str:
   """Writes all tasks of a store as the next version of a served model.
 
   Every task is a Predict signature of its name: `text` (and `text_b` for
@@ -34,12 +42,16 @@ def export(store: str, output: str) -> str:
   (Unicode code points) of the context, -1 where nothing can be an answer.
   Tokenisation is inside.
   The SavedModel needs tensorflow and tensorflow-text alone. The order of
-  `probabilities` is in `assets.extra/tasks.json`.
+  `probabilities` is in `assets.extra/tasks.json`, and so is what each task
+  adds to the encoder; tasks tuned in place have copies of its variables.
 
   Args:
     store: Folder of the store.
     output: Base folder of the model, as TensorFlow Serving polls it; its
       next version folder (`1`, `2`, …) appears complete or not at all.
+    merge: Whether tasks of the strategy `lora` get plain kernels, which are
+      faster and larger; see `tf_adapters.merge`.
+    reporter: Is told what each task adds; None: a line a task on stderr.
 
   Returns:
     The version folder.
@@ -54,16 +66,61 @@ def export(store: str, output: str) -> str:
   loaded = [source.load(name) for name in names]
   encoder = load_encoder(source.encoder_path())
   source.check_encoder(pretrained.of(encoder).fingerprint)
-  root, signatures = _assemble(encoder, loaded)
+  models = _restore(encoder, loaded, merge)
+  costs = {name: _cost(model) for name, (model, _) in models.items()}
+  _report(costs, models, reporter or reporting.Reporter())
+  root, signatures = _assemble(encoder, loaded, models)
   base = pathlib.Path(output)
   with files.folder_aside(base, "version") as aside:
     with writing.as_os_error(str(base)):
       tf.saved_model.save(root, str(aside), signatures=signatures)
-    _write_description(aside, loaded)
+    _write_description(aside, loaded, costs)
     return str(_publish_next(aside, base))
 
 
-def _assemble(encoder, loaded: list[Module]):
+def _restore(encoder, loaded: list[Module], merge: bool) -> dict[str, tuple]:
+  """The models, and what they mean, by name."""
+  models = {}
+  for module in loaded:
+    model, task = modules.restore(encoder, module)
+    if merge and model.encoder.plan.tuning.strategy == "lora":
+      model = model_lib.merge(model)
+    models[module.task] = (model, task)
+  return models
+
+
+def _cost(model: model_lib.TaskModel) -> dict:
+  """What a task adds to the encoder, in parameters and bytes."""
+  copies = [variable for _, variable in model.encoder.owned()]
+  return {
+    "strategy": model.encoder.plan.tuning.strategy,
+    "parameters": tuning.trainable_parameters(model),
+    "bytes": _bytes(item.variable for item in tuning.task_variables(model)),
+    "bytes_in_place": _bytes(copies),
+  }
+
+
+def _bytes(variables: Iterable[tf.Variable]) -> int:
+  return sum(v.shape.num_elements() * v.dtype.size for v in variables)
+
+
+def _report(costs, models, reporter: reporting.Reporter) -> None:
+  for name, cost in costs.items():
+    model, _ = models[name]
+    line = (
+      f"{name}: {cost['parameters']:,} parameters of its own "
+      f"({cost['strategy']}), {cost['bytes'] / 1e6:.2f} MB"
+    )
+    if model.encoder.plan.strategy.in_place:
+      whole = _bytes(v for _, v in model.encoder.borrowed.named())
+      line += (
+        f"; {cost['bytes_in_place']:,} bytes stand in the place of the "
+        f"encoder's, which has {whole:,}"
+      )
+    reporter.say(line)
+
+
+def _assemble(encoder, loaded: list[Module], models: dict[str, tuple]):
   """A plain `tf.Module` that tracks the variables, and its signatures."""
   root = tf.Module()
   parts = garden.lay_open(encoder)
@@ -72,7 +129,7 @@ def _assemble(encoder, loaded: list[Module]):
   tokenise = _SharedTokenisers(pretrained.of(encoder))
   signatures = {}
   for module in loaded:
-    model, task = modules.restore(encoder, module)
+    model, task = models[module.task]
     root.tasks[module.task] = [
       item.variable for item in tuning.task_variables(model)
     ]
@@ -117,13 +174,17 @@ def _signature(
   return answer
 
 
-def _write_description(folder: pathlib.Path, loaded: list[Module]) -> None:
+def _write_description(
+  folder: pathlib.Path, loaded: list[Module], costs: dict[str, dict]
+) -> None:
   """Says what the signatures cannot: labels in order, scores, origin."""
   tree = {
     "package_version": __version__,
     "encoder_fingerprint": loaded[0].encoder_fingerprint,
     "tasks": {
-      module.task: {**module.definition, "metrics": module.metrics}
+      module.task: {
+        **module.definition, "metrics": module.metrics, **costs[module.task]
+      }
       for module in loaded
     },
   }

@@ -1,0 +1,126 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Trained parameters at BERT's own shapes: the formula, and the README."""
+
+import dataclasses
+import pathlib
+
+import pytest
+from official.nlp.modeling import networks
+
+from tf_adapters import garden
+from tf_adapters import strategies
+from tf_adapters.config import AdapterConfig
+from tf_adapters.config import TuningConfig
+from tf_adapters.encoder import AdapterEncoder
+
+README = (pathlib.Path(__file__).parents[1] / "README.md").read_text("utf-8")
+VOCABULARY, POSITIONS, TYPES = 30522, 512, 2  # of the uncased BERTs
+SIZES = [2**n for n in range(1, 10)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+  """A published BERT; the numbers are those of Devlin et al. (2019)."""
+
+  hidden: int
+  blocks: int
+  heads: int
+
+  @property
+  def in_blocks(self) -> int:
+    d = self.hidden
+    attention, feed_forward = 4 * (d * d + d), 8 * d * d + 5 * d
+    return self.blocks * (attention + feed_forward + 4 * d)
+
+  @property
+  def in_all(self) -> int:
+    d = self.hidden
+    embeddings = (VOCABULARY + POSITIONS + TYPES + 2) * d
+    return self.in_blocks + embeddings + d * d + d  # the pooler
+
+  def adapters(self, size: int) -> int:
+    d = self.hidden
+    return 2 * self.blocks * (2 * d * size + d + size)
+
+  @property
+  def norms(self) -> int:
+    return (2 * self.blocks + 1) * 2 * self.hidden
+
+  def trained(self, size: int) -> int:
+    return self.adapters(size) + self.norms
+
+
+SHAPES = {"BERT-base": Shape(768, 12, 12), "BERT-large": Shape(1024, 24, 16)}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def shaped(request):
+  shape = SHAPES[request.param]
+  encoder = networks.BertEncoderV2(
+    vocab_size=VOCABULARY,
+    hidden_size=shape.hidden,
+    num_layers=shape.blocks,
+    num_attention_heads=shape.heads,
+    inner_dim=4 * shape.hidden,
+    max_sequence_length=POSITIONS,
+    type_vocab_size=TYPES,
+    initializer="zeros",
+  )
+  return shape, garden.lay_open(encoder)
+
+
+def trained(parts, tuning=None, **adapter):
+  plan = strategies.Plan(
+    tuning or TuningConfig(),
+    AdapterConfig(**adapter),
+    blocks=len(parts.blocks),
+    reads_pooler=True,
+  )
+  encoder = AdapterEncoder(parts, plan, seed=0)
+  return sum(v.shape.num_elements() for v in encoder.trainable_variables)
+
+
+def test_adapters_and_layer_norms_are_the_formula(shaped):
+  shape, parts = shaped
+  found = sum(v.shape.num_elements() for _, v in parts.named())
+  assert found == shape.in_all
+  for size in SIZES:
+    assert trained(parts, size=size) == shape.trained(size)
+    alone = trained(parts, size=size, train_layer_norm=False)
+    assert alone == shape.adapters(size)
+
+
+def test_other_strategies_are_their_formulas(shaped):
+  shape, parts = shaped
+  d, blocks = shape.hidden, shape.blocks
+  assert trained(parts, TuningConfig("layer_norm")) == shape.norms
+  assert trained(parts, TuningConfig("head")) == 0
+  pooler = d * d + d
+  one = trained(parts, TuningConfig("top_k", top_k=1))
+  assert one == shape.in_blocks // blocks + pooler
+  # q, k, v, output, d each; two of the feed-forward layers; two LayerNorms.
+  biases = blocks * (4 * d + 5 * d + 2 * d) + d + d
+  assert trained(parts, TuningConfig("bitfit")) == biases
+  lora = trained(parts, TuningConfig("lora", rank=8))
+  assert lora == blocks * 2 * 8 * 2 * d
+
+
+def test_the_readme_has_these_numbers():
+  """Its table, and what it says of the paper's percentages."""
+  base, large = SHAPES.values()
+  for size in (2, 8, 32, 64, 256, 512):
+    cells = [f"| {size} "]
+    for shape in (base, large):
+      share = shape.trained(size) / shape.in_all
+      cells.append(f" {shape.trained(size):,} ({share:.2%}) ")
+    assert "|".join(cells) + "|" in README
+  assert f"{large.in_blocks:,}" in README
+  assert round(100 * large.adapters(64) / large.in_blocks, 1) == 2.1
+  assert round(100 * large.trained(64) / large.in_blocks, 1) == 2.1
+  assert round(100 * large.trained(64) / large.in_all, 2) == 1.92
+  with_pooler = large.trained(64) + large.hidden**2 + large.hidden
+  assert round(100 * with_pooler / large.in_all, 2) == 2.24
+  # Which sizes were best on the nine tasks is not published; these would do.
+  mixed = 1 * large.trained(8) + 5 * large.trained(64) + 3 * large.trained(256)
+  assert round(100 * mixed / 9 / large.in_all, 1) == 3.6
+  assert round(100 * base.trained(32) / base.in_all, 2) == 1.13
