@@ -93,16 +93,20 @@ def tokens_of(folder) -> tuple[squad.Questions, dataset.Tokenised]:
   )
 
 
-def span_model(encoder):
+def span_model(encoder, strategy="adapter"):
   head = tf_adapters.Head(2, input="every_token", dropout=0.0, seed=1)
-  return tf_adapters.build(encoder, size=4, head=head, seed=1)
+  options = {"size": 4} if strategy == "adapter" else {"length": 3}
+  return tf_adapters.build(
+    encoder, strategy=strategy, head=head, seed=1, **options
+  )
 
 
+@pytest.mark.parametrize("strategy", ["adapter", "prefix", "prompt"])
 def test_windows_that_share_a_row_have_the_logits_they_have_alone(
-  encoder, tmp_path
+  encoder, tmp_path, strategy
 ):
   _, tokens = tokens_of(tmp_path)
-  model = span_model(encoder)
+  model = span_model(encoder, strategy)
   lengths = tokens.lengths
   packed = next(packing.whole(lengths, rows=len(lengths), length=64))
   assert (packed.texts >= 0).sum(axis=1).max() > 1
