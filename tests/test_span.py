@@ -132,11 +132,12 @@ def test_predictor_gives_every_window_its_logits(encoder, tmp_path):
   _, tokens = tokens_of(tmp_path)
   model = span_model(encoder)
   found = inference.Predictor(model).logits(tokens)
-  assert found.shape == (len(tokens.lengths), 64, 2)
-  one = packing.Plan(np.arange(len(tokens.lengths))[:, None], 64)
+  length = packing.row_length(tokens.lengths)
+  assert found.shape == (len(tokens.lengths), length, 2)
+  one = packing.Plan(np.arange(len(tokens.lengths))[:, None], length)
   batch = batching.assemble(tokens, one)
   expected = model({k: tf.constant(v) for k, v in batch.items()}).numpy()
-  inside = np.arange(64) < tokens.lengths[:, None]
+  inside = np.arange(length) < tokens.lengths[:, None]
   np.testing.assert_allclose(found[inside], expected[inside], atol=2e-5)
 
 
