@@ -44,6 +44,8 @@ setuptools.setup(
     "tensorflow-datasets",  # data sets by name
   ],
   extras_require={
+    # Grids that several processes share, kept in a file or a database.
+    "suite": ["optuna>=4"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},

@@ -119,7 +119,8 @@ def limit(options) -> dict:
   return found
 
 
-def _add_speed_options(parser: argparse.ArgumentParser) -> None:
+def add_speed_options(parser: argparse.ArgumentParser) -> None:
+  """Options that change how fast a step is."""
   parser.add_argument(
     "--precision", choices=["auto", "float32", "bfloat16"], default="auto"
   )
@@ -145,7 +146,7 @@ def parse() -> argparse.Namespace:
     command = commands.add_parser(run.__name__, help=run.__doc__)
     common.add_model_options(command)
     add(command)
-    _add_speed_options(command)
+    add_speed_options(command)
     command.set_defaults(run=run)
   commands.choices["step"].add_argument(
     "--loop", type=int, default=1, help="steps a call of `Trainer.train`"

@@ -33,7 +33,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("baseline", "demo", "submission"),
+  ("baseline", "demo", "submission", "suites"),
   ("commands",),
   ("__main__",),
 )

@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
   subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
   _add_train(subparsers)
   _add_baseline(subparsers)
+  _add_suite(subparsers)
   _add_split(subparsers)
   _add_evaluate(subparsers)
   _add_predict(subparsers)
@@ -129,6 +130,21 @@ def _add_baseline(subparsers) -> None:
     "Scores n-grams and a linear model, without BERT, on the data of a run.",
   )
   _add_settings(parser)
+
+
+def _add_suite(subparsers) -> None:
+  parser = _add_command(
+    subparsers,
+    "suite",
+    commands.suite,
+    "Runs tasks x methods x settings x seeds from one file, and tables them.",
+  )
+  parser.add_argument("file", metavar="SUITE.yaml")
+  parser.add_argument("--root", metavar="DIR", help="where the data files are")
+  parser.add_argument("--output", metavar="DIR", help="where results go")
+  parser.add_argument(
+    "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+  )
 
 
 def _add_split(subparsers) -> None:

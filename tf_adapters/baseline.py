@@ -109,6 +109,7 @@ def train_baseline(
     peak_memory_gb=memory.peak_gigabytes(),
     store="",
     test_metrics=fitted.scores.get("test", {}),
+    metric=inputs.metric,
     chosen=dataclasses.asdict(candidate),
   )
 

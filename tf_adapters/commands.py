@@ -55,6 +55,30 @@ def baseline(options: argparse.Namespace) -> Iterator[str]:
   )
 
 
+def suite(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters suite`."""
+  from tf_adapters import reporting  # imports TensorFlow
+  from tf_adapters.suites import plan
+  from tf_adapters.suites import run
+  from tf_adapters.suites import table
+
+  chosen = plan.load(
+    options.file,
+    output=options.output,
+    storage=options.storage,
+    root=options.root,
+  )
+  outcomes = run.run(chosen, reporting.Reporter().say)
+  text = table.markdown(chosen, outcomes)
+  files.write_file(chosen.output / "table.md", text.encode())
+  runs = table.table_of_runs(outcomes)
+  files.write_file(chosen.output / "runs.csv", runs.encode())
+  if options.json:
+    yield _json({"output": str(chosen.output), "runs": len(outcomes)})
+  else:
+    yield text
+
+
 def split(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters split`."""
   from tf_adapters.data import splitting

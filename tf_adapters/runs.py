@@ -54,6 +54,7 @@ class TrainResult:
     store: The folder of the store.
     test_metrics: Scores of that epoch on the test set, which chose nothing;
       empty without one.
+    metric: The one by which the epoch was chosen.
   """
 
   task: str
@@ -68,6 +69,7 @@ class TrainResult:
   test_metrics: dict[str, float | None] = dataclasses.field(
     default_factory=dict
   )
+  metric: str = ""
 
 
 def train(
@@ -121,6 +123,7 @@ def train(
     peak_memory_gb=memory.peak_gigabytes(),
     store=config.store,
     test_metrics=tested,
+    metric=inputs.metric,
   )
 
 

@@ -29,7 +29,7 @@ def load(
     InputError: for an unknown key or a value that is not allowed, by name.
   """
   tree: dict[str, Any] = {}
-  for key, value in (_read_yaml(path) if path else {}).items():
+  for key, value in (read_yaml(path) if path else {}).items():
     _place(tree, str(key).split("."), value)
   for item in overrides:
     _override(tree, item)
@@ -51,7 +51,12 @@ def to_dict(config: Any) -> dict[str, Any]:
   return dataclasses.asdict(config)
 
 
-def _read_yaml(path: str) -> dict[str, Any]:
+def read_yaml(path: str) -> dict[str, Any]:
+  """The keys and values of a YAML file.
+
+  Raises:
+    InputError: naming the file, if it is missing or anything else.
+  """
   try:
     text = pathlib.Path(path).read_text(encoding="utf-8")
     tree = yaml.safe_load(text)

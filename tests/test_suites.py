@@ -1,0 +1,381 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""A suite runs every point once, whoever dies, and reports what it chose."""
+
+import csv
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import scipy.stats
+import yaml
+
+import tf_adapters
+from tests import tiny
+from tf_adapters.errors import InputError
+from tf_adapters.reporting import Silent
+from tf_adapters.suites import plan
+from tf_adapters.suites import run as run_lib
+from tf_adapters.suites import table
+from tf_adapters.suites.trials import Trial
+from tf_adapters.suites.trials import Trials
+
+ROOT = pathlib.Path(__file__).parent.parent
+SPACE = {"a": (1, 2, 3), "b": (0.5, "x")}
+
+
+def points(space):
+  return sorted(
+    ({"a": a, "b": b} for a in space["a"] for b in space["b"]), key=repr
+  )
+
+
+def storage_of(kind, folder):
+  return "" if kind == "journal" else f"sqlite:///{folder}/trials.db"
+
+
+# --- Trials ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_every_point_is_tried_once_and_failures_are_kept(tmp_path, kind):
+  seen = []
+
+  def run(chosen):
+    seen.append(chosen)
+    if chosen == {"a": 2, "b": "x"}:
+      raise InputError("it broke")
+    return chosen["a"], {"n": chosen["a"]}
+
+  trials = Trials(tmp_path, storage_of(kind, tmp_path))
+  trials.explore("study", SPACE, run)
+  assert sorted(seen, key=repr) == points(SPACE)
+  # Again, by another process: nothing is left.
+  trials = Trials(tmp_path, storage_of(kind, tmp_path))
+  trials.explore("study", SPACE, run)
+  assert len(seen) == 6
+  tried = trials.tried("study", SPACE)
+  failed = [trial for trial in tried if trial.error]
+  assert [(trial.chosen, trial.value, trial.error) for trial in failed] == [
+    ({"a": 2, "b": "x"}, None, "it broke")
+  ]
+  assert all(
+    trial.value == trial.result["n"] == trial.chosen["a"]
+    for trial in tried
+    if not trial.error
+  )
+
+
+def test_a_grid_of_one_point_is_tried_once(tmp_path):
+  seen = []
+  trials = Trials(tmp_path, "")
+  for _ in range(2):
+    trials.explore("one", {}, lambda chosen: (1.0, seen.append(chosen) or {}))
+  assert seen == [{}]
+
+
+WORKER = """
+import pathlib, sys, time
+from tf_adapters.suites.trials import Trials
+folder = pathlib.Path(sys.argv[1])
+def run(chosen):
+  with open(folder / "log", "a") as log:
+    log.write(f"{chosen['a']} {chosen['b']}\\n")
+  if (folder / "hang").exists():
+    (folder / "hanging").touch()
+    time.sleep(600)
+  time.sleep(0.2)
+  return float(chosen["a"]), {}
+Trials(folder, sys.argv[2]).explore(
+  "study", {"a": (1, 2, 3), "b": (0.5, "x")}, run
+)
+"""
+
+
+def start(folder, storage):
+  return subprocess.Popen([sys.executable, "-c", WORKER, str(folder), storage])
+
+
+def logged(folder):
+  return sorted((folder / "log").read_text().splitlines())
+
+
+ALL = sorted(f"{point['a']} {point['b']}" for point in points(SPACE))
+
+
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_processes_share_a_grid(tmp_path, kind):
+  storage = storage_of(kind, tmp_path)
+  Trials(tmp_path, storage).tried("study", SPACE)  # makes the tables
+  workers = [start(tmp_path, storage) for _ in range(3)]
+  assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
+  assert logged(tmp_path) == ALL
+
+
+def test_what_a_killed_process_was_running_is_run_again(tmp_path):
+  (tmp_path / "hang").touch()
+  worker = start(tmp_path, "")
+  deadline = time.monotonic() + 60
+  while not (tmp_path / "hanging").exists():
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+  worker.send_signal(signal.SIGKILL)
+  worker.wait()
+  (tmp_path / "hang").unlink()
+  interrupted = logged(tmp_path)
+  assert start(tmp_path, "").wait(timeout=120) == 0
+  assert logged(tmp_path) == sorted(ALL + interrupted)
+  tried = Trials(tmp_path, "").tried("study", SPACE)
+  assert sorted((t.chosen for t in tried), key=repr) == points(SPACE)
+  assert not any(trial.error for trial in tried)
+
+
+# --- The plan --------------------------------------------------------------
+
+
+def write_suite(folder, **changes):
+  tree = {
+    "output": str(folder / "results"),
+    "seeds": [0, 1],
+    "settings": {"train": {"epochs": 2}},
+    "search": {"train.learning_rate": [0.01, 0.001]},
+    "tasks": {"mood": {"data.train": "train.tsv", "data.eval": "dev.tsv"}},
+    "methods": {
+      "adapter": {}, "head": {"settings": {"tuning.strategy": "head"}}
+    },
+    **changes,
+  }
+  path = folder / "suite.yaml"
+  path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+  return str(path)
+
+
+def test_what_a_method_says_goes_over_the_task_and_the_suite(tmp_path):
+  path = write_suite(
+    tmp_path,
+    root="/data",
+    tasks={
+      "mood": {
+        "data.train": "t.tsv", "data.eval": "/d.tsv", "train.epochs": 3
+      },
+      "topic": {"data.train": "t.tsv", "data.eval": "d.tsv"},
+    },
+    methods={
+      "adapter": {},
+      "full": {
+        "settings": {"tuning.strategy": "full", "train.epochs": 5},
+        "search": {"train.learning_rate": [1e-5]},
+        "seeds": [7],
+        "tasks": ["mood"],
+      },
+    },
+  )
+  adapter, full, topic = plan.load(path).cells
+  assert [cell.name for cell in (adapter, full, topic)] == [
+    "mood/adapter", "mood/full", "topic/adapter"
+  ]
+  assert [c.settings["train.epochs"] for c in (adapter, full, topic)] == [
+    3, 5, 2
+  ]
+  assert adapter.settings["data.train"] == "/data/t.tsv"
+  assert adapter.settings["data.eval"] == "/d.tsv"
+  assert full.search == {"train.learning_rate": (1e-5,)}
+  assert (adapter.seeds, full.seeds) == ((0, 1), (7,))
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"sedes": [1]}, "unknown key `sedes`; allowed are `output`, "),
+    ({"tasks": {}}, "`tasks` must name at least one; got none."),
+    ({"seeds": [0, 0]}, "`seeds` takes a list of different whole numbers"),
+    ({"seeds": 3}, "`seeds` takes a list of different whole numbers"),
+    (
+      {"search": {"train.learning_rate": 0.1}},
+      "`search.train.learning_rate` takes a list of values; got 0.1.",
+    ),
+    (
+      {"search": {"adapter.layers": [[1, 2]]}},
+      "takes numbers, words, true, false and null; got [[1, 2]].",
+    ),
+    (
+      {"search": {"train.learning_rate": [0.1, -1]}},
+      "mood/adapter: `train.learning_rate` must be a finite number above 0",
+    ),
+    ({"settings": {"task.name": "x"}}, "the suite itself sets `task.name`."),
+    ({"settings": {"train.epoch": 1}}, "unknown key `train.epoch`"),
+    ({"methods": {"a b": {}}}, "'a b'"),
+    ({"methods": {"a": {"baseline": True, "sauce": 1}}}, "unknown key `sauce`"),
+    (
+      {"tasks": {"mood": {"data.train": "t.tsv"}}},
+      "`data.eval` must name a dev set",
+    ),
+    ({"tasks": ["mood"]}, "`tasks`: must hold `key: value` pairs"),
+  ],
+)
+def test_bad_suites_say_what_is_wrong(tmp_path, changes, message):
+  with pytest.raises(InputError) as error:
+    plan.load(write_suite(tmp_path, **changes))
+  assert message in str(error.value)
+  assert "\n" not in str(error.value)
+  assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+  "path", sorted((ROOT / "configs/suites").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_shipped_suites_are_sound(path):
+  suite = plan.load(str(path), root="DATA")
+  assert len(suite.cells) == len(suite.tasks) * len(suite.methods)
+  assert all(
+    cell.settings["data.train"].startswith("DATA/") for cell in suite.cells
+  )
+  assert f"tf-adapters suite configs/suites/{path.name}" in path.read_text()
+
+
+# --- The table -------------------------------------------------------------
+
+
+def make_cell(task, method, **settings):
+  return plan.Cell(task, method, settings, {}, (0, 1, 2), False)
+
+
+def make_trial(number, dev, test, trained, **chosen):
+  return Trial(
+    number,
+    chosen,
+    dev,
+    {
+      "metrics": {"accuracy": dev},
+      "test_metrics": {} if test is None else {"accuracy": test},
+      "trainable_parameters": trained,
+      "encoder_parameters": 1000,
+      "seconds": 1.0,
+    },
+    "",
+  )
+
+
+def make_outcome(cell, *repeats, failed=()):
+  return run_lib.Outcome(
+    cell, "accuracy", repeats[:1], repeats[0], repeats, tuple(failed)
+  )
+
+
+def test_table_shows_means_errors_and_what_methods_cost():
+  tests = (0.5, 0.6, 0.65)
+  cells = {
+    (task, method): make_cell(task, method, **{"tuning.strategy": method})
+    for task in ("one", "two")
+    for method in ("adapter", "full")
+  }
+  trained = {"adapter": 30, "full": 1000}
+  outcomes = [
+    make_outcome(
+      cell,
+      *(
+        make_trial(number, 0.9, test, trained[key[1]])
+        for number, test in enumerate(tests)
+      ),
+    )
+    for key, cell in cells.items()
+  ]
+  suite = plan.Suite("s.yaml", pathlib.Path("."), "", tuple(cells.values()))
+  lines = table.markdown(suite, outcomes).splitlines()
+  mean, error = 100 * np.mean(tests), 100 * scipy.stats.sem(tests)
+  cell = f"{mean:.2f} ± {error:.2f}"
+  assert lines[0] == "| task | metric | set | adapter | full |"
+  assert lines[2] == f"| one | accuracy | test | {cell} | {cell} |"
+  assert lines[4] == f"| mean |  |  | {mean:.2f} | {mean:.2f} |"
+  # Two tasks: 1 + 2 · 3 % beside a shared encoder; twice the encoder in full.
+  assert lines[5].endswith("| 3.00% | 100.00% |")
+  assert lines[6].endswith("| 1.06 × | 2.00 × |")
+
+
+def test_table_names_failures_and_scores_on_dev_without_a_test_set():
+  cell = make_cell("one", "adapter")
+  failed = Trial(3, {"train.seed": 2}, None, {}, "exit status 2: no memory")
+  outcome = make_outcome(cell, make_trial(0, 0.75, None, 30), failed=[failed])
+  suite = plan.Suite("s.yaml", pathlib.Path("."), "", (cell,))
+  text = table.markdown(suite, [outcome])
+  assert "| one | accuracy | dev | 75.00 |" in text
+  assert "* one/adapter train.seed=2: exit status 2: no memory" in text
+  rows = list(csv.DictReader(table.table_of_runs([outcome]).splitlines()))
+  assert [row["error"] for row in rows] == ["", "exit status 2: no memory"]
+
+
+def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
+  trials = [
+    make_trial(0, 0.8, None, 50),
+    make_trial(1, 0.9, None, 50),
+    make_trial(2, 0.9, None, 30),
+    make_trial(3, 0.9, None, 30),
+  ]
+  assert run_lib._best(trials).number == 2
+
+
+# --- All of it -------------------------------------------------------------
+
+
+def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
+  encoder_folder, tmp_path
+):
+  train, dev = tiny.write_task(tmp_path)
+  path = write_suite(
+    tmp_path,
+    settings={
+      "encoder": str(encoder_folder),
+      "adapter.size": 4,
+      "train.epochs": 3,
+      "train.batch_size": 8,
+      "data.max_length": 32,
+    },
+    tasks={"mood": {"data.train": train, "data.eval": dev, "data.test": dev}},
+    methods={"adapter": {}, "ngrams": {"baseline": True}},
+    search={"train.learning_rate": [0.01, 1e-7]},
+  )
+  command = [sys.executable, "-m", "tf_adapters", "suite", path]
+  done = subprocess.run(command, capture_output=True, text=True, check=True)
+  output = tmp_path / "results"
+  assert done.stdout.strip() == (output / "table.md").read_text().strip()
+  assert not list((output / "runs").glob("*/*"))  # nothing is left of runs
+
+  rows = list(csv.DictReader((output / "runs.csv").open(encoding="utf-8")))
+  runs = {row["settings"]: row for row in rows if row["method"] == "adapter"}
+  searched = {
+    rate: float(runs[f"train.learning_rate={rate}"]["dev"])
+    for rate in ("0.01", "1e-07")
+  }
+  best = max(searched, key=searched.get)
+  seeds = [runs[f"train.learning_rate={best}"], runs["train.seed=1"]]
+  assert all(row["chosen"] == "yes" for row in seeds)
+  again = tf_adapters.train(
+    {
+      "task.name": "mood",
+      "encoder": str(encoder_folder),
+      "store": str(tmp_path / "store"),
+      "data.train": train,
+      "data.eval": dev,
+      "data.max_length": 32,
+      "adapter.size": 4,
+      "train.epochs": 3,
+      "train.batch_size": 8,
+      "train.learning_rate": float(best),
+      "train.seed": 1,
+    },
+    reporter=Silent(),
+  )
+  assert float(seeds[1]["dev"]) == pytest.approx(again.metrics["accuracy"])
+  tests = [100 * float(row["test"]) for row in seeds]
+  mean, error = np.mean(tests), scipy.stats.sem(tests)
+  assert f"| mood | accuracy | test | {mean:.2f} ± {error:.2f} |" in done.stdout
+  # Once more: all is there, nothing runs.
+  began = json.dumps(sorted(str(p) for p in output.rglob("*")))
+  repeated = subprocess.run(command, capture_output=True, text=True, check=True)
+  assert repeated.stdout == done.stdout
+  assert "seed=" not in repeated.stderr
+  assert json.dumps(sorted(str(p) for p in output.rglob("*"))) == began

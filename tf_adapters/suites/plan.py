@@ -1,0 +1,244 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""What a suite is to run, read from its file and checked before it starts."""
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tf_adapters import settings as settings_lib
+from tf_adapters import store as store_lib
+from tf_adapters.errors import InputError
+
+_KEYS = (
+  "output", "storage", "root", "seeds", "settings", "search", "tasks", "methods"
+)
+_FILES = ("data.train", "data.eval", "data.test")
+_PLAIN = (bool, int, float, str, type(None))
+# What the suite sets itself.
+_OWN = ("task.name", "store", "train.seed", "copy_encoder")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """One task with one method.
+
+  Attributes:
+    task: Name of the task.
+    method: Name of the method.
+    settings: Dotted settings of all its runs.
+    search: Values by setting; every combination is tried.
+    seeds: The first searches, the others repeat what it chose.
+    baseline: Whether it runs `tf-adapters baseline` instead of `train`.
+  """
+
+  task: str
+  method: str
+  settings: Mapping[str, Any]
+  search: Mapping[str, tuple]
+  seeds: tuple[int, ...]
+  baseline: bool
+
+  @property
+  def name(self) -> str:
+    return f"{self.task}/{self.method}"
+
+  def run_settings(
+    self, chosen: Mapping[str, Any], seed: int
+  ) -> dict[str, Any]:
+    """Dotted settings of one run, but for its store."""
+    return {
+      **self.settings,
+      **chosen,
+      "task.name": self.task,
+      "train.seed": seed,
+      "copy_encoder": False,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+  """All that a suite runs.
+
+  Attributes:
+    path: Its file.
+    output: Folder of results; processes that work together share it.
+    storage: Where Optuna keeps trials: a URL as `sqlite:///suite.db`; empty:
+      a journal in `output`.
+    cells: In the order of the file, task by task.
+  """
+
+  path: str
+  output: pathlib.Path
+  storage: str
+  cells: tuple[Cell, ...]
+
+  @property
+  def tasks(self) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell.task for cell in self.cells))
+
+  @property
+  def methods(self) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell.method for cell in self.cells))
+
+
+def load(path: str, **over: str | None) -> Suite:
+  """Reads a suite; every run of it is checked.
+
+  The file's keys: `output`, `storage`, `root` (the folder of data files whose
+  paths are relative), `seeds` (numbers), `settings` and `search` for all runs,
+  `tasks` and `methods`. A task is a mapping of
+  settings. A method may have `settings`, `search`, `seeds`, `tasks` (names:
+  the others leave it out) and `baseline`. What a method says goes over what
+  the task says, and that over what the suite says; a search of a method takes
+  the place of that of the suite.
+
+  Args:
+    path: Of the file, YAML.
+    **over: `output`, `storage` and `root` that go over the file's.
+
+  Raises:
+    InputError: for a key, a setting or a value that is not allowed.
+  """
+  tree = settings_lib.read_yaml(path)
+  _check_keys(path, tree, _KEYS)
+  tree.update({key: value for key, value in over.items() if value})
+  for key in ("tasks", "methods"):
+    if not tree.get(key):
+      raise InputError(f"{path}: `{key}` must name at least one; got none.")
+  cells = []
+  for task, settings in _mapping(path, tree, "tasks").items():
+    for method, fields in _mapping(path, tree, "methods").items():
+      cell = _cell(path, tree, (str(task), settings), (str(method), fields))
+      if cell is not None:
+        cells.append(cell)
+  suite = Suite(
+    path,
+    pathlib.Path(_text(path, tree, "output", "suite")),
+    _text(path, tree, "storage", ""),
+    tuple(cells),
+  )
+  for cell in cells:
+    _check_runs(path, cell)
+  return suite
+
+
+def _cell(path, tree, task, method) -> Cell | None:
+  name, settings = method[0], method[1] or {}
+  where = f"{path}: `methods.{name}`"
+  _check_mapping(where, settings)
+  _check_keys(
+    where, settings, ("settings", "search", "seeds", "tasks", "baseline")
+  )
+  if "tasks" in settings and task[0] not in settings["tasks"]:
+    return None
+  search = settings.get("search", tree.get("search"))
+  baseline = bool(settings.get("baseline", False))
+  if baseline:  # it searches by itself, and has no chance in it
+    search, seeds = {}, (0,)
+  else:
+    seeds = _seeds(where, settings.get("seeds", tree.get("seeds", [0])))
+  for value in (task[0], name):
+    store_lib.check_name(value)
+  root = pathlib.Path(_text(path, tree, "root", ""))
+  flat = {
+    **_flat(path, tree.get("settings")),
+    **_flat(f"{path}: `tasks.{task[0]}`", task[1]),
+    **_flat(where, settings.get("settings")),
+  }
+  flat |= {key: str(root / flat[key]) for key in _FILES if flat.get(key)}
+  return Cell(
+    task=task[0],
+    method=name,
+    settings=flat,
+    search=_space(where, search),
+    seeds=seeds,
+    baseline=baseline,
+  )
+
+
+def _check_runs(path: str, cell: Cell) -> None:
+  for values in itertools.product(*cell.search.values()):
+    chosen = dict(zip(cell.search, values, strict=True))
+    try:
+      config = settings_lib.from_dict(
+        cell.run_settings(chosen, cell.seeds[0])
+      )
+    except InputError as error:
+      raise InputError(f"{path}: {cell.name}: {error}") from error
+    dev = config.data.tfds_eval if config.data.tfds else config.data.eval
+    if not dev:
+      raise InputError(
+        f"{path}: {cell.name}: `data.eval` must name a dev set, by which "
+        "settings are chosen; got nothing."
+      )
+
+
+def _flat(where: str, tree: Any, prefix: str = "") -> dict[str, Any]:
+  """Nested settings as dotted ones."""
+  _check_mapping(where, tree or {})
+  flat = {}
+  for key, value in (tree or {}).items():
+    name = f"{prefix}{key}"
+    if isinstance(value, Mapping):
+      flat.update(_flat(where, value, f"{name}."))
+    else:
+      flat[name] = value
+  for name in _OWN:
+    if name in flat:
+      raise InputError(f"{where}: the suite itself sets `{name}`.")
+  return flat
+
+
+def _space(where: str, search: Any) -> dict[str, tuple]:
+  _check_mapping(where, search or {})
+  space = {}
+  for name, values in (search or {}).items():
+    if not isinstance(values, list) or not values:
+      raise InputError(
+        f"{where}: `search.{name}` takes a list of values; got {values!r}."
+      )
+    if not all(isinstance(value, _PLAIN) for value in values):
+      raise InputError(
+        f"{where}: `search.{name}` takes numbers, words, true, false and "
+        f"null; got {values!r}. Write block numbers as \"3,4,5\"."
+      )
+    space[str(name)] = tuple(dict.fromkeys(values))
+  return space
+
+
+def _seeds(where: str, values: Any) -> tuple[int, ...]:
+  whole = isinstance(values, list) and all(type(v) is int for v in values)
+  if not whole or not values or len(set(values)) < len(values):
+    raise InputError(
+      f"{where}: `seeds` takes a list of different whole numbers; got "
+      f"{values!r}."
+    )
+  return tuple(values)
+
+
+def _text(path: str, tree: Mapping, key: str, default: str) -> str:
+  value = tree.get(key) or default
+  if not isinstance(value, str):
+    raise InputError(f"{path}: `{key}` takes text; got {value!r}.")
+  return value
+
+
+def _mapping(path: str, tree: Mapping, key: str) -> Mapping:
+  _check_mapping(f"{path}: `{key}`", tree[key])
+  return tree[key]
+
+
+def _check_mapping(where: str, tree: Any) -> None:
+  if not isinstance(tree, Mapping):
+    raise InputError(f"{where}: must hold `key: value` pairs; got {tree!r}.")
+
+
+def _check_keys(where: str, tree: Mapping, allowed: tuple[str, ...]) -> None:
+  for key in tree:
+    if key not in allowed:
+      names = ", ".join(f"`{name}`" for name in allowed)
+      raise InputError(
+        f"{where}: unknown key `{key}`; allowed are {names}."
+      )

@@ -1,0 +1,178 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Runs a suite: searches each cell, then repeats what the dev set chose."""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
+
+from tf_adapters import files
+from tf_adapters import json_files
+from tf_adapters import metrics
+from tf_adapters.errors import InputError
+from tf_adapters.suites.plan import Cell
+from tf_adapters.suites.plan import Suite
+from tf_adapters.suites.trials import Trial
+from tf_adapters.suites.trials import Trials
+
+_UNDEFINED = -1e9  # of a score that is undefined: the worst, and a number
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What came of a cell.
+
+  Attributes:
+    cell: The cell.
+    metric: By which it was chosen and is reported.
+    tried: All trials of the search.
+    best: That with the best dev score; None if all failed.
+    repeats: The chosen settings with every seed, `best` first.
+    failed: Trials with other seeds that failed.
+  """
+
+  cell: Cell
+  metric: str
+  tried: tuple[Trial, ...]
+  best: Trial | None
+  repeats: tuple[Trial, ...]
+  failed: tuple[Trial, ...]
+
+
+def run(suite: Suite, say: Callable[[str], None]) -> list[Outcome]:
+  """Runs what is left of a suite; several processes may at once.
+
+  Args:
+    suite: What to run.
+    say: Is told of every run that ends.
+  """
+  trials = Trials(suite.output, suite.storage)
+  for cell in suite.cells:
+    runner = _Runner(suite, cell, say)
+    trials.explore(cell.name, cell.search, runner.search)
+    best = _best(trials.tried(cell.name, cell.search))
+    if best is not None and len(cell.seeds) > 1:
+      trials.explore(
+        _repeats_name(cell, best), _seed_space(cell), runner.repeat(best)
+      )
+  return outcomes(suite, trials)
+
+
+def outcomes(suite: Suite, trials: Trials) -> list[Outcome]:
+  """What has come of every cell so far."""
+  found = []
+  for cell in suite.cells:
+    tried = trials.tried(cell.name, cell.search)
+    best, others = _best(tried), []
+    if best is not None and len(cell.seeds) > 1:
+      others = trials.tried(_repeats_name(cell, best), _seed_space(cell))
+    found.append(
+      Outcome(
+        cell=cell,
+        metric=best.result["metric"] if best else "",
+        tried=tuple(tried),
+        best=best,
+        repeats=tuple(
+          trial for trial in (best, *others) if trial and not trial.error
+        ),
+        failed=tuple(trial for trial in others if trial.error),
+      )
+    )
+  return found
+
+
+def _best(tried: list[Trial]) -> Trial | None:
+  """The best by dev score; of equal ones the smaller, then the earlier."""
+  done = [trial for trial in tried if not trial.error]
+  return min(
+    done,
+    key=lambda trial: (
+      -trial.value, trial.result["trainable_parameters"], trial.number
+    ),
+    default=None,
+  )
+
+
+def _seed_space(cell: Cell) -> dict[str, tuple]:
+  return {"train.seed": cell.seeds[1:]}
+
+
+def _repeats_name(cell: Cell, best: Trial) -> str:
+  chosen = ",".join(f"{key}={value}" for key, value in best.chosen.items())
+  return f"{cell.name}/seeds/{chosen}"
+
+
+class _Runner:
+  """Runs trials of one cell, each in a process of its own.
+
+  A process of its own gives its memory back, and one that crashes is a trial
+  that failed. Its folder has the name of its settings, so a trial that was
+  interrupted goes on from its last checkpoint.
+  """
+
+  def __init__(self, suite: Suite, cell: Cell, say: Callable[[str], None]):
+    self._suite, self._cell, self._say = suite, cell, say
+
+  def search(self, chosen: Mapping[str, Any]):
+    return self._run(chosen, self._cell.seeds[0])
+
+  def repeat(self, best: Trial):
+    def run(point):
+      return self._run(best.chosen, point["train.seed"])
+
+    return run
+
+  def _run(self, chosen, seed: int) -> tuple[float, dict[str, Any]]:
+    cell = self._cell
+    shown = " ".join(f"{key}={value}" for key, value in chosen.items())
+    title = f"{cell.name} {shown} seed={seed}"
+    settings = cell.run_settings(chosen, seed)
+    identity = json_files.encode({"baseline": cell.baseline, **settings})
+    key = hashlib.sha256(identity).hexdigest()[:12]
+    folder = self._suite.output / "runs" / cell.task / f"{cell.method}-{key}"
+    try:
+      result = _train(folder, settings, cell.baseline)
+    except InputError as error:
+      self._say(f"{title}: failed: {error}")
+      raise
+    shutil.rmtree(folder)
+    metric = result["metric"]
+    score = result["metrics"][metric]
+    value = metrics.rank(metric, score)
+    self._say(f"{title}: dev {metric} {score}")
+    return (value if math.isfinite(value) else _UNDEFINED), result
+
+
+def _train(
+  folder: pathlib.Path, settings: Mapping[str, Any], baseline: bool
+) -> dict[str, Any]:
+  """One run by the command line; its JSON."""
+  folder.mkdir(parents=True, exist_ok=True)
+  settings = {**settings, "store": str(folder / "store")}
+  path = folder / "run.yaml"
+  files.write_file(path, json.dumps(settings).encode())  # JSON is YAML
+  command = ["baseline"] if baseline else ["train", "--overwrite"]
+  with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+    done = subprocess.run(
+      [sys.executable, "-m", "tf_adapters", *command, "--json", str(path)],
+      stdout=subprocess.PIPE,
+      stderr=errors,
+      text=True,
+      check=False,
+    )
+    errors.seek(0)
+    last = (errors.read().strip().splitlines() or ["it said nothing"])[-1]
+  if done.returncode:
+    raise InputError(f"exit status {done.returncode}: {last}")
+  with contextlib.suppress(IndexError, ValueError):
+    return json.loads(done.stdout.strip().splitlines()[-1])
+  raise InputError("it printed no JSON.")

@@ -1,0 +1,190 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""The results of a suite as tables, in the manner of the paper's 1 and 2."""
+
+import csv
+import io
+import math
+import statistics
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from tf_adapters.suites.plan import Suite
+from tf_adapters.suites.run import Outcome
+from tf_adapters.suites.trials import Trial
+
+
+def score(outcome: Outcome, trial: Trial) -> float | None:
+  """On the test set where there is one, else on the dev set."""
+  tested = trial.result.get("test_metrics") or trial.result["metrics"]
+  return tested.get(outcome.metric)
+
+
+def mean_and_error(values: Sequence[float]) -> tuple[float, float | None]:
+  """Mean and standard error of the mean; of one value there is none."""
+  mean = statistics.fmean(values)
+  if len(values) < 2:
+    return mean, None
+  return mean, statistics.stdev(values) / math.sqrt(len(values))
+
+
+def markdown(suite: Suite, outcomes: Sequence[Outcome]) -> str:
+  """Scores by task and method, their mean, and what each method costs."""
+  by_cell = {(o.cell.task, o.cell.method): o for o in outcomes}
+  methods = suite.methods
+  lines = [_line(["task", "metric", "set", *methods])]
+  lines.append(_line(["---"] * (3 + len(methods))))
+  for task in suite.tasks:
+    row = [by_cell.get((task, method)) for method in methods]
+    known = next(outcome for outcome in row if outcome is not None)
+    cells = [_cell(outcome) for outcome in row]
+    lines.append(_line([task, known.metric, _set(row), *cells]))
+  for title, total in (
+    ("mean", _mean), ("trained, of the encoder", _trained), ("in all", _total)
+  ):
+    cells = [
+      total([by_cell.get((task, method)) for task in suite.tasks])
+      for method in methods
+    ]
+    lines.append(_line([title, "", "", *cells]))
+  notes = [*_choices(outcomes), *_failures(outcomes)]
+  return "\n".join([*lines, "", *notes, ""])
+
+
+def table_of_runs(outcomes: Sequence[Outcome]) -> str:
+  """Every trial as CSV, failures with their reasons."""
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerow([
+    "task", "method", "settings", "chosen", "metric", "dev", "test",
+    "trained_parameters", "seconds", "error",
+  ])
+  for outcome in outcomes:
+    trials = {id(trial): trial for trial in outcome.tried}
+    trials |= {id(t): t for t in (*outcome.repeats, *outcome.failed)}
+    for trial in trials.values():
+      writer.writerow(_run_row(outcome, trial))
+  return text.getvalue()
+
+
+def _run_row(outcome: Outcome, trial: Trial) -> list:
+  result, metric = trial.result, outcome.metric
+  return [
+    outcome.cell.task,
+    outcome.cell.method,
+    _settings(trial),
+    "yes" if trial in outcome.repeats else "",
+    metric,
+    result.get("metrics", {}).get(metric, ""),
+    result.get("test_metrics", {}).get(metric, ""),
+    result.get("trainable_parameters", ""),
+    round(result["seconds"], 1) if result else "",
+    trial.error,
+  ]
+
+
+def _line(cells: Sequence[str]) -> str:
+  return f"| {' | '.join(cells)} |"
+
+
+def _scores(outcome: Outcome) -> list[float]:
+  found = [score(outcome, trial) for trial in outcome.repeats]
+  return [value for value in found if value is not None]
+
+
+def _cell(outcome: Outcome | None) -> str:
+  if outcome is None:
+    return "–"
+  if not outcome.repeats:
+    return "failed"
+  values = _scores(outcome)
+  if not values:
+    return "undefined"
+  mean, error = mean_and_error(values)
+  return _percent(mean) + ("" if error is None else f" ± {_percent(error)}")
+
+
+def _percent(value: float) -> str:
+  return f"{100 * value:.2f}"
+
+
+def _set(row: Sequence[Outcome | None]) -> str:
+  tested = [
+    bool(outcome.best.result.get("test_metrics"))
+    for outcome in row
+    if outcome is not None and outcome.best is not None
+  ]
+  return "test" if tested and all(tested) else "dev"
+
+
+def _complete(row: Sequence[Outcome | None]) -> list[Outcome] | None:
+  """The outcomes of a method if all tasks have one with a score."""
+  if any(outcome is None or not _scores(outcome) for outcome in row):
+    return None
+  return list(row)
+
+
+def _mean(row: Sequence[Outcome | None]) -> str:
+  found = _complete(row)
+  if found is None:
+    return "–"
+  return _percent(statistics.fmean(
+    statistics.fmean(_scores(outcome)) for outcome in found
+  ))
+
+
+def _shares(found: Sequence[Outcome]) -> list[float] | None:
+  results = [outcome.best.result for outcome in found]
+  if any(not result["encoder_parameters"] for result in results):
+    return None  # without an encoder
+  return [
+    result["trainable_parameters"] / result["encoder_parameters"]
+    for result in results
+  ]
+
+
+def _trained(row: Sequence[Outcome | None]) -> str:
+  found = _complete(row)
+  shares = found and _shares(found)
+  return f"{statistics.fmean(shares):.2%}" if shares else "–"
+
+
+def _total(row: Sequence[Outcome | None]) -> str:
+  """Parameters for all tasks together, in encoders."""
+  found = _complete(row)
+  shares = found and _shares(found)
+  if not shares:
+    return "–"
+  strategy = found[0].cell.settings.get("tuning.strategy", "adapter")
+  shared = 0 if strategy == "full" else 1  # nothing is left to share
+  return f"{shared + sum(shares):.2f} ×"
+
+
+def _choices(outcomes: Sequence[Outcome]) -> Iterator[str]:
+  yield "Chosen by the dev set, of how many:"
+  yield ""
+  for outcome in outcomes:
+    if outcome.best is not None:
+      name, count = outcome.cell.name, len(outcome.tried)
+      seeds = len(outcome.repeats)
+      plural = "seed" if seeds == 1 else "seeds"
+      settings = _settings(outcome.best) or "nothing to choose"
+      yield f"* {name}: {settings} (of {count}; {seeds} {plural})"
+
+
+def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
+  failed = [
+    (outcome.cell.name, trial)
+    for outcome in outcomes
+    for trial in (*outcome.tried, *outcome.failed)
+    if trial.error
+  ]
+  if failed:
+    yield ""
+    yield "Failed:"
+    yield ""
+  for name, trial in failed:
+    yield f"* {name} {_settings(trial)}: {trial.error}"
+
+
+def _settings(trial: Trial) -> str:
+  return ", ".join(f"{key}={value}" for key, value in trial.chosen.items())

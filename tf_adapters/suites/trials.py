@@ -1,0 +1,181 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Grids of runs as Optuna studies, which several processes can share.
+
+Optuna keeps what was tried, in a journal or a database. A process holds a
+lock on the trial that it runs; when it dies the system lets go of the lock,
+and the next process that looks runs the trial again.
+"""
+
+import contextlib
+import dataclasses
+import pathlib
+import time
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+from tf_adapters import files
+from tf_adapters.errors import InputError
+
+_WAIT = 5.0  # seconds between looks at what others are running
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+  """One point of a grid that was tried.
+
+  Attributes:
+    number: Its number in the study.
+    chosen: Its values by setting.
+    value: What is maximised; None: it failed.
+    result: What the run returned; empty if it failed.
+    error: Why it failed; empty otherwise.
+  """
+
+  number: int
+  chosen: Mapping[str, Any]
+  value: float | None
+  result: Mapping[str, Any]
+  error: str
+
+
+class Trials:
+  """All studies of a suite.
+
+  Args:
+    folder: Shared by all processes; gets locks, and the journal.
+    storage: A URL of a database, or empty for the journal.
+  """
+
+  def __init__(self, folder: pathlib.Path, storage: str):
+    self._optuna = _import_optuna()
+    self._folder = folder
+    folder.mkdir(parents=True, exist_ok=True)
+    self._storage = storage
+    if not storage:
+      journal = self._optuna.storages.journal
+      self._storage = self._optuna.storages.JournalStorage(
+        journal.JournalFileBackend(str(folder / "journal.log"))
+      )
+
+  def explore(
+    self,
+    name: str,
+    space: Mapping[str, tuple],
+    run: Callable[[Mapping[str, Any]], tuple[float, dict[str, Any]]],
+  ) -> None:
+    """Tries every point of a grid once, together with other processes.
+
+    Args:
+      name: Of the study.
+      space: Values by setting.
+      run: From a point to what is maximised and to what is kept. An
+        `InputError` is kept as the reason why the trial failed.
+    """
+    study = self._study(name, space)
+    while True:
+      with self._next(study, space) as trial:
+        if trial is not None:
+          self._run(study, trial, run)
+          continue
+      if not self._running(study):
+        return
+      time.sleep(_WAIT)
+
+  def tried(self, name: str, space: Mapping[str, tuple]) -> list[Trial]:
+    """What was tried of a grid so far, failures included."""
+    states = self._optuna.trial.TrialState
+    # A failure without a reason is of a process that ended; it is run again.
+    return [
+      Trial(
+        number=trial.number,
+        chosen=dict(trial.params),
+        value=trial.value if trial.state == states.COMPLETE else None,
+        result=trial.user_attrs.get("result", {}),
+        error=trial.user_attrs.get("error", ""),
+      )
+      for trial in self._study(name, space).get_trials(deepcopy=False)
+      if trial.state == states.COMPLETE or "error" in trial.user_attrs
+    ]
+
+  def _study(self, name: str, space: Mapping[str, tuple]):
+    grid = {key: list(values) for key, values in space.items()}
+    return self._optuna.create_study(
+      study_name=name,
+      storage=self._storage,
+      sampler=self._optuna.samplers.GridSampler(grid, seed=0),
+      direction="maximize",
+      load_if_exists=True,
+    )
+
+  @contextlib.contextmanager
+  def _next(self, study, space: Mapping[str, tuple]) -> Iterator[Any]:
+    """The next trial, locked; None if there is none to start."""
+    with contextlib.ExitStack() as held:
+      # One process at a time, or two would draw the same point.
+      with files.lock(self._folder / "locks" / ".choice"):
+        self._enqueue_ended(study, space)
+        trial = None
+        if self._is_left(study, space):
+          trial = study.ask()
+          for key, values in space.items():
+            trial.suggest_categorical(key, list(values))
+          held.enter_context(
+            files.lock(self._lock(study, trial.number), wait=False)
+          )
+      yield trial
+
+  def _lock(self, study, number: int) -> pathlib.Path:
+    name = study.study_name.replace("/", ".")
+    return self._folder / "locks" / f"{name}.{number}"
+
+  def _running(self, study) -> list[Any]:
+    state = self._optuna.trial.TrialState.RUNNING
+    return study.get_trials(deepcopy=False, states=[state])
+
+  def _enqueue_ended(self, study, space: Mapping[str, tuple]) -> None:
+    """Trials whose process has ended go to the front, to be run again."""
+    for trial in self._running(study):
+      try:
+        with files.lock(self._lock(study, trial.number), wait=False):
+          pass
+      except BlockingIOError:
+        continue
+      study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
+      if set(trial.params) == set(space):
+        study.enqueue_trial(trial.params)
+
+  def _is_left(self, study, space: Mapping[str, tuple]) -> bool:
+    states = self._optuna.trial.TrialState
+    points, seen = 1, set()
+    for values in space.values():
+      points *= len(values)
+    for trial in study.get_trials(deepcopy=False):
+      if trial.state == states.WAITING:
+        return True
+      if set(trial.params) == set(space):
+        seen.add(tuple(repr(trial.params[key]) for key in space))
+    return len(seen) < points
+
+  def _run(self, study, trial, run) -> None:
+    states = self._optuna.trial.TrialState
+    try:
+      value, result = run(dict(trial.params))
+    except InputError as error:
+      trial.set_user_attr("error", str(error))
+      study.tell(trial, state=states.FAIL)
+      return
+    trial.set_user_attr("result", result)
+    study.tell(trial, value)
+
+
+def _import_optuna():
+  try:
+    import optuna
+  except ImportError as error:
+    raise InputError(
+      "`suite` needs Optuna: pip install 'tf-adapters[suite]'."
+    ) from error
+  optuna.logging.set_verbosity(optuna.logging.WARNING)
+  return optuna
