@@ -145,3 +145,18 @@ def test_more_texts_than_a_chunk_stay_in_order():
   assert tokens.lengths.tolist() == expected
   assert tokens.firsts.tolist() == [row % 5 + 2 for row in range(2500)]
   assert tokens.starts[-1] == len(tokens.ids)
+
+
+@pytest.mark.parametrize(
+  ("count", "rows"), [(1, 2), (2, 2), (3, 4), (9, 16), (1000, 84)]
+)
+def test_one_pass_over_few_texts_takes_few_rows(count, rows):
+  texts = batching.Tokenised(
+    np.full(40 * count, 7, np.int32),
+    40 * np.arange(count + 1),
+    np.full(count, 40, np.int32),
+  )
+  plans = [plan for plan, _ in batching.one_pass(texts, 2)]
+  assert {plan.texts.shape[0] for plan in plans} == {rows}
+  shown = np.concatenate([plan.texts.reshape(-1) for plan in plans])
+  assert sorted(shown[shown >= 0]) == list(range(count))

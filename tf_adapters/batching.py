@@ -137,7 +137,10 @@ def one_pass(
     multiple: Of which the number of rows is one.
   """
   length = packing.row_length(data.lengths)
-  rows = multiple * max(1, _PASS_TOKENS // length // multiple)
+  most = max(1, _PASS_TOKENS // length // multiple)
+  # Fewer for few texts, but of few numbers: each is traced anew.
+  enough = 1 << (-(-len(data.lengths) // multiple) - 1).bit_length()
+  rows = multiple * min(most, enough)
   plans = packing.whole(data.lengths, rows, length)
   return prefetch(lambda plan: (plan, assemble(data, plan)), plans)
 

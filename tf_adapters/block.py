@@ -79,10 +79,13 @@ class AdapterBlock(tf_keras.layers.Layer):
     kept = x if queries is None else queries
     a = self._attention(run, kept, x, bias)
     h = self._close(run, "attention", kept, a)
+    f = run.block.intermediate(h)
     f = kernels.activate(
-      run.block.intermediate(h),
+      f,
       activation=run.block.activation,
       compiled=compiled,
+      # In float32 XLA takes longer for both than for one after the other.
+      keep=run.noise is not None and f.dtype == tf.bfloat16,
     )
     return self._close(run, "output", h, run.block.output(f))
 

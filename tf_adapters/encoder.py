@@ -147,11 +147,11 @@ class AdapterEncoder(tf_keras.Model):
   def _run(self, index, compute, noise, x, bias, queries=None):
     block = self.adapter_blocks[index]
     low = compute.low and compute.low.blocks[index]
+    # Of few positions a kernel takes longer to make than it ever saves.
+    compiled = compute.compiled and queries is None
 
     def run(x, bias, *queries):
-      return block(
-        x, bias, noise, *queries, low=low, compiled=compute.compiled
-      )
+      return block(x, bias, noise, *queries, low=low, compiled=compiled)
 
     if compute.recompute and noise is not None:
       run = tf.recompute_grad(run)

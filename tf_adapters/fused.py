@@ -24,20 +24,20 @@ def fused(
     gradients: Its gradients by the first tensors, as
       `gradients(tensors, kept, upstream, **options)`. `function` then takes
       the option `keep` and returns with it, behind its output, the tensors
-      that come back as `kept`. None: keeps nothing but the arguments for the
-      backward pass, and computes what it needs of the forward pass again.
+      that come back as `kept`. Without them, or without `keep`, the backward
+      pass has nothing but the arguments, and computes what it needs of the
+      forward pass again.
 
   Returns:
     The same function with two more options: `compiled`, whether to compile
     it (false: as it is), and `wrt`, the positions of the tensors to
-    differentiate it by, rising (None: all that are of floating point). `keep`
-    says whether it is to be differentiated, where there are `gradients`.
+    differentiate it by (None: all that are of floating point).
   """
   forward = tf.function(function, jit_compile=True, autograph=False)
 
   @functools.partial(tf.function, jit_compile=True, autograph=False)
   def backward(tensors, kept, upstream, wrt, **options):
-    if gradients is not None:
+    if kept:
       found = gradients(tensors, kept, upstream, **options)
       return [found[index] for index in wrt]
     with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -50,17 +50,17 @@ def fused(
 
   @functools.wraps(function)
   def call(*tensors, compiled: bool, wrt: Sequence[int] | None = None,
-           keep: bool = True, **options):
+           keep: bool = False, **options):
     if not compiled:
       return function(*tensors, **options)
-    keeping = {} if gradients is None else {"keep": keep}
+    keeping = {"keep": True} if keep else {}
     tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
     floating = _floating(tensors) if wrt is None else tuple(wrt)
 
     @tf.custom_gradient
     def apply(*tensors):
       output, kept = forward(*tensors, **options, **keeping), []
-      if keeping.get("keep"):
+      if keep:
         output, *kept = output
 
       def gradient(upstream):

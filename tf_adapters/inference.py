@@ -34,6 +34,7 @@ class Predictor:
     self._model = model
     self._strategy = strategy or tf.distribute.get_strategy()
     self._low = low
+    self._cuts = distribution.fuses_kernels(self._strategy)
     self._forward = tf.function(self._forward_once)
 
   def logits(self, tokens: batching.Tokenised) -> np.ndarray:
@@ -51,10 +52,7 @@ class Predictor:
     if head.reads == "every_token":
       every = [packing.row_length(lengths)]
     result = np.empty([len(lengths), *every, head.units], np.float32)
-    compiled = (
-      distribution.fuses_kernels(self._strategy)
-      and len(tokens.ids) > _COMPILATION
-    )
+    compiled = self._cuts and len(tokens.ids) > _COMPILATION
     multiple = distribution.parts(self._strategy)
     for plan, batch in batching.one_pass(tokens, multiple):
       output = self._forward(
@@ -73,7 +71,7 @@ class Predictor:
 
     def replica(batch):
       rows, length = batch["input_mask"].shape
-      number = portions.count(rows, length) if compiled else 1
+      number = portions.count(rows, length) if self._cuts else 1
       return portions.run(forward, batch, number)
 
     return self._strategy.run(replica, args=(batch,))
