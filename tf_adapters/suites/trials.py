@@ -104,7 +104,7 @@ class Trials:
     return self._optuna.create_study(
       study_name=name,
       storage=self._storage,
-      sampler=self._optuna.samplers.GridSampler(grid, seed=0),
+      sampler=_grid_sampler(self._optuna, grid),
       direction="maximize",
       load_if_exists=True,
     )
@@ -168,6 +168,16 @@ class Trials:
       return
     trial.set_user_attr("result", result)
     study.tell(trial, value)
+
+
+def _grid_sampler(optuna, grid: Mapping[str, list]):
+  class Grid(optuna.samplers.GridSampler):
+    """Does not stop `Study.optimize` at its end, since nobody calls that."""
+
+    def after_trial(self, study, trial, state, values):
+      pass
+
+  return Grid(grid, seed=0)
 
 
 def _import_optuna():
