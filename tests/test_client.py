@@ -1,5 +1,5 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""The client keeps the REST contract of TensorFlow Serving (serving_stub.py)."""
+"""The client keeps the REST contract of TensorFlow Serving, serving_stub.py."""
 
 import concurrent.futures
 import json
