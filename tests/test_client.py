@@ -312,6 +312,8 @@ def test_bad_options_are_named(options, words):
 @pytest.mark.parametrize("address,protocol,expected", [
   ("host:80", None, ("rest", False, "host", 80, "")),
   ("host", None, ("rest", False, "host", 8501, "")),
+  ("host/a", None, ("rest", False, "host", 8501, "/a")),
+  ("HTTP://host", None, ("rest", False, "host", 80, "")),
   ("host", "grpc", ("grpc", False, "host", 8500, "")),
   ("http://host:80/a/b/", "rest", ("rest", False, "host", 80, "/a/b")),
   ("https://host", None, ("rest", True, "host", 443, "")),
@@ -324,7 +326,8 @@ def test_addresses(address, protocol, expected):
 
 
 @pytest.mark.parametrize("address", [
-  "", ":8501", "host:port", "host:70000", "host:0", "ftp://host", "a b:1",
+  "", "://host", ":8501", "host:port", "host:70000", "host:0", "ftp://host",
+  "a b:1", "a..b:1", f"{'a' * 64}.org",
   "http://user@host", "host?x=1", "grpc://host/path", "[::1", None, 8501,
   "höst:1",
 ])
@@ -465,6 +468,12 @@ def test_repetitions_end_with_the_time(server):
   with pytest.raises(tf_adapters.ServerError, match="unavailable.*no luck"):
     ask(server, timeout=0.5, retries=10_000).tasks()
   assert time.monotonic() - begun < 3
+
+
+def test_no_such_host():
+  client = tf_adapters.Client("no-such-host.invalid:1", timeout=10)
+  with pytest.raises(tf_adapters.ServerError, match="no-such-host.invalid:1"):
+    client.predict("sms", ["x"])
 
 
 def test_no_server():

@@ -14,11 +14,12 @@ from tf_adapters.errors import InputError
 class _Scheme(NamedTuple):
   protocol: str
   secure: bool
-  port: int  # TensorFlow Serving's own, or that of a gateway with TLS
+  port: int  # where the address names none
 
 
 _SCHEMES = types.MappingProxyType({
-  "http": _Scheme("rest", False, 8501),
+  "": _Scheme("rest", False, 8501),  # TensorFlow Serving's own
+  "http": _Scheme("rest", False, 80),
   "https": _Scheme("rest", True, 443),
   "grpc": _Scheme("grpc", False, 8500),
   "grpcs": _Scheme("grpc", True, 443),
@@ -114,8 +115,8 @@ def parse(address: str, protocol: str | None = None) -> Address:
   """Reads `host:8501`, `https://host/prefix`, `grpc://host:8500`.
 
   Args:
-    address: The address; without a port it is 8501 for REST, 8500 for gRPC
-      and 443 for `https` and `grpcs`.
+    address: The address; without a port it is TensorFlow Serving's 8501, or
+      8500 for gRPC; 80 for `http`, and 443 for `https` and `grpcs`.
     protocol: `rest` or `grpc` for an address that does not say it.
 
   Raises:
@@ -127,9 +128,9 @@ def parse(address: str, protocol: str | None = None) -> Address:
     raise _no_address(address)
   name, found, rest = address.partition("://")
   if not found:
-    name, rest = "grpc" if protocol == "grpc" else "http", address
+    name, rest = "grpc" if protocol == "grpc" else "", address
   scheme = _SCHEMES.get(name.lower())
-  if scheme is None:
+  if scheme is None or (found and not name):
     raise _no_address(address)
   if protocol not in (None, scheme.protocol):
     raise InputError(
@@ -138,11 +139,12 @@ def parse(address: str, protocol: str | None = None) -> Address:
   try:
     parts = urllib.parse.urlsplit(f"//{rest}")
     host, port = parts.hostname, parts.port
+    (host or "").encode("idna")  # as name look-up does
   except ValueError:
     raise _no_address(address) from None
   prefix = parts.path.rstrip("/")
   beside = parts.query or parts.fragment or "@" in parts.netloc
-  if not host or port == 0 or beside or (prefix and name.startswith("grpc")):
+  if not host or port == 0 or beside or (prefix and scheme.protocol == "grpc"):
     raise _no_address(address)
   return Address(
     scheme.protocol, scheme.secure, host, port or scheme.port, prefix
