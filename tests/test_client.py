@@ -451,14 +451,14 @@ def test_nothing_else_is_asked_again(server, fault):
 
 @pytest.mark.parametrize("fault", ["silent", "drip"])
 def test_time_runs_out_and_nothing_is_asked_again(server, fault):
-  client = ask(server, timeout=0.4, retries=3)
+  client = ask(server, timeout=1, retries=3)
   client.tasks()
   server.asked.clear()
   server.faults.append(fault)
   begun = time.monotonic()
-  with pytest.raises(tf_adapters.ServerError, match=r"within 0\.4 s"):
+  with pytest.raises(tf_adapters.ServerError, match=r"within 1 s"):
     client.predict("sms", ["x"])
-  assert time.monotonic() - begun < 3
+  assert time.monotonic() - begun < 8
   assert len(server.asked) == 1
 
 
@@ -467,13 +467,18 @@ def test_repetitions_end_with_the_time(server):
   begun = time.monotonic()
   with pytest.raises(tf_adapters.ServerError, match="unavailable.*no luck"):
     ask(server, timeout=0.5, retries=10_000).tasks()
-  assert time.monotonic() - begun < 3
+  assert time.monotonic() - begun < 8
 
 
-def test_no_such_host():
+def test_no_such_host(monkeypatch):
+  def look_up(*_, **__):
+    raise socket.gaierror(-2, "Name or service not known")
+
+  monkeypatch.setattr(socket, "getaddrinfo", look_up)
   client = tf_adapters.Client("no-such-host.invalid:1", timeout=10)
-  with pytest.raises(tf_adapters.ServerError, match="no-such-host.invalid:1"):
+  with pytest.raises(tf_adapters.ServerError, match="not known.;") as raised:
     client.predict("sms", ["x"])
+  assert "no-such-host.invalid:1" in str(raised.value)
 
 
 def test_no_server():
