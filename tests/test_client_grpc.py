@@ -7,7 +7,6 @@ Needs `pip install tensorflow-serving-api==2.20.0`; skipped without.
 import collections
 import concurrent.futures
 import socket
-import sys
 import time
 
 import pytest
@@ -191,7 +190,7 @@ def test_damaged_tensor(server):
   client.tasks()
   server.faults.append("damaged")
   with pytest.raises(tf_adapters.ServerError, match="damaged `score`"):
-    client.predict("sms", ["x"])
+    client.predict("sms", ["x", "y"])
 
 
 def test_closed_client_opens_again(server):
@@ -214,11 +213,3 @@ def test_no_server():
 def test_form_is_for_rest(server):
   with pytest.raises(tf_adapters.InputError, match="`form`"):
     ask(server, form="row")
-
-
-def test_without_the_stubs(monkeypatch):
-  monkeypatch.delitem(sys.modules, "tf_adapters.client.rpc", raising=False)
-  monkeypatch.setitem(sys.modules, "tensorflow_serving", None)
-  monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
-  with pytest.raises(tf_adapters.InputError, match=r"tf-adapters\[grpc\]"):
-    tf_adapters.Client("grpc://localhost:8500")
