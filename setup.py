@@ -46,6 +46,9 @@ setuptools.setup(
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
+    # TensorFlow Serving's own stubs, for `Client` over gRPC; newer ones need
+    # a newer TensorFlow.
+    "grpc": ["tensorflow-serving-api==2.20.0"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},

@@ -15,13 +15,13 @@ PACKAGE = pathlib.Path(tf_adapters.__file__).parent
 # A module may import from earlier rows, and within a row only where the row
 # is one folder.
 ROWS = (
-  ("errors", "version", "environment"),
+  ("errors", "version", "environment", "reserved"),
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
   ("validation", "fused", "inputs", "portions"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
-  ("layers", "methods", "garden", "compute"),
+  ("layers", "methods", "garden", "compute", "client"),
   ("block", "strategies"),
   ("encoder",),
   ("model",),
@@ -35,6 +35,7 @@ ROWS = (
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites"),
   ("commands",),
+  ("serving_commands",),
   ("__main__",),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}

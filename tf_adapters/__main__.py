@@ -6,7 +6,7 @@
   tf-adapters export --store store --output serving/sms
 
 Results go to stdout, everything else to stderr. Bad input: one sentence and
-exit status 2.
+exit status 2; a model server that does not answer: one and status 3.
 """
 
 import argparse
@@ -18,8 +18,10 @@ from typing import Any
 import tf_adapters
 from tf_adapters import commands
 from tf_adapters import config as config_lib
+from tf_adapters import serving_commands
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
+from tf_adapters.errors import ServerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   except InputError as error:
     print(f"tf-adapters: {error}", file=sys.stderr)
     return 2
+  except ServerError as error:
+    print(f"tf-adapters: {error}", file=sys.stderr)
+    return 3
   except BrokenPipeError:  # the reader of our output, `head` say, has gone
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1
@@ -50,7 +55,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
   options, rest = parser.parse_known_args(arguments)
   # argparse takes positional arguments of a sub-command in one run only, but
   # people write `train a=1 --json b=2`.
-  many = next((k for k in ("settings", "texts") if k in options), None)
+  lists = ("settings", "texts", "models")
+  many = next((name for name in lists if name in options), None)
   if rest and (many is None or any(word.startswith("-") for word in rest)):
     parser.error(f"unrecognized arguments: {' '.join(rest)}")
   if rest:
@@ -79,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
   _add_evaluate(subparsers)
   _add_predict(subparsers)
   _add_export(subparsers)
+  _add_serve_config(subparsers)
   _add_list(subparsers)
   _add_show(subparsers)
   _add_demo(subparsers)
@@ -207,10 +214,10 @@ def _add_predict(subparsers) -> None:
   parser = _add_command(
     subparsers,
     "predict",
-    commands.predict,
-    "Answers texts with a task: those given, or those of a file.",
+    serving_commands.predict,
+    "Answers texts with a task of a store or of a model server.",
   )
-  _add_store(parser)
+  serving_commands.add_server(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
   _add_source(parser, "input", "a file of texts with a header")
   parser.add_argument(
@@ -244,6 +251,16 @@ def _add_export(subparsers) -> None:
   parser.add_argument(
     "--merge", action="store_true", help="add up the kernels of `lora` tasks"
   )
+
+
+def _add_serve_config(subparsers) -> None:
+  parser = _add_command(
+    subparsers,
+    "serve-config",
+    serving_commands.serve_config,
+    "Writes TensorFlow Serving's model config file for exported models.",
+  )
+  serving_commands.add_serve_config(parser)
 
 
 def _add_list(subparsers) -> None:

@@ -172,7 +172,7 @@ def predict(options: argparse.Namespace) -> Iterator[str]:
     if options.json:
       yield _json({**shown, **answer})
     else:
-      yield _answer(answer, shown)
+      yield answer_line(answer, shown)
 
 
 def _write_predictions(options, task, ids, answers) -> None:
@@ -214,7 +214,8 @@ def _asked(
   return None, options.texts[::2], options.texts[1::2]
 
 
-def _answer(answer: dict[str, Any], shown: dict[str, str]) -> str:
+def answer_line(answer: dict[str, Any], shown: dict[str, str]) -> str:
+  """One line of `predict`: the answer, then the texts, between tabs."""
   if "value" in answer:
     fields = [f"{answer['value']:.4f}"]
   elif "answer" in answer:

@@ -24,15 +24,12 @@ from tf_adapters import files
 from tf_adapters import json_files
 from tf_adapters import task_module
 from tf_adapters.errors import InputError
+from tf_adapters.reserved import RESERVED
 from tf_adapters.task_module import Module
 
 _STORE_KEYS = ("format", "encoder")
 _ENCODER_KEYS = types.MappingProxyType(
   {"fingerprint": str, "source": str, "copied": bool}
-)
-# Signatures and Model Garden's own names that a task must leave alone.
-RESERVED = frozenset(
-  {"serving_default", "mixed", "all_tasks", "embed", "__saved_model_init_op"}
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

@@ -1,0 +1,147 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""From a server's columns to answers as `tf_adapters.predict` gives them."""
+
+import array
+import math
+import types
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from tf_adapters.client.signatures import OUTPUTS
+from tf_adapters.client.signatures import Signature
+from tf_adapters.errors import InputError
+
+
+class Malformed(ValueError):
+  """Columns that are no answer; says in what."""
+
+
+def rows(
+  columns: Mapping[str, Any], names: Sequence[str], count: int
+) -> list[dict[str, Any]]:
+  """The named columns by row.
+
+  Args:
+    columns: Outputs by name, `[rows, …]` as lists.
+    names: Those to take; all must be there.
+    count: The number of rows that were asked.
+
+  Raises:
+    Malformed: if they are not that many, or no texts or numbers.
+  """
+  read = [_column(columns, name, count) for name in names]
+  return [
+    dict(zip(names, values, strict=True)) for values in zip(*read, strict=True)
+  ]
+
+
+def _column(columns: Mapping[str, Any], name: str, count: int) -> list:
+  values = columns.get(name)
+  if not isinstance(values, list):
+    raise Malformed(f"without `{name}`")
+  if len(values) != count:
+    raise Malformed(f"with {len(values)} `{name}` to {count} texts")
+  try:
+    return _READERS[name](values)
+  except (TypeError, ValueError, OverflowError):
+    raise Malformed(f"with `{name}` of another type") from None
+
+
+def _texts(values: list) -> list[str]:
+  for value in values:
+    if not isinstance(value, str):
+      raise TypeError
+  return values
+
+
+def _whole(values: list) -> list[int]:
+  for value in values:
+    if not isinstance(value, int) or isinstance(value, bool):
+      raise TypeError
+  return values
+
+
+def _numbers(values: list) -> list[float]:
+  """As float32, whose shortest decimals the server writes: to the bit."""
+  for value in values:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+      raise TypeError
+  return array.array("f", values).tolist()
+
+
+def _matrix(values: list) -> list[list[float]]:
+  return [_numbers(value) for value in values]
+
+
+_READERS: Mapping[str, Callable[[list], list]] = types.MappingProxyType({
+  "label": _texts,
+  "answer": _texts,
+  "score": _numbers,
+  "value": _numbers,
+  "probabilities": _matrix,
+  "start": _whole,
+  "end": _whole,
+})
+KNOWN = tuple(_READERS)
+
+
+def mixed(
+  row: Mapping[str, Any], task: str, signature: Signature | None
+) -> dict[str, Any]:
+  """One row of `mixed`, without what belongs to other types of task.
+
+  A task that the model does not know has an empty label and the score NaN,
+  and no value.
+
+  Args:
+    row: All that `mixed` gives.
+    task: The task that was asked.
+    signature: The task's own, where the model has it.
+  """
+  kind = signature.type if signature else None
+  value = row.get("value", math.nan)
+  if kind != "regression" and math.isnan(value) and _is_unknown(row):
+    return {"error": f"the model has no task {task!r}."}
+  if kind is None:
+    kind = "span"
+    if row.get("label"):
+      kind = "classification"
+    elif not math.isnan(value):
+      kind = "regression"
+  answer = {name: row[name] for name in OUTPUTS[kind] if name in row}
+  if signature and signature.labels and "probabilities" in answer:
+    answer["probabilities"] = answer["probabilities"][: signature.labels]
+  return answer
+
+
+def _is_unknown(row: Mapping[str, Any]) -> bool:
+  return not row.get("label") and math.isnan(row.get("score", math.nan))
+
+
+def by_label(
+  answer: dict[str, Any], task: str, labels: Sequence[str], exact: bool
+) -> dict[str, Any]:
+  """The same with `probabilities` by label.
+
+  Args:
+    answer: An answer, of whatever type.
+    task: The task, for the error.
+    labels: Its labels in their order.
+    exact: Whether there is one probability a label; else there may be more.
+
+  Raises:
+    InputError: if they are not the labels that the server has.
+  """
+  if "probabilities" not in answer:
+    return answer
+  found = answer["probabilities"]
+  fits = len(found) == len(labels) if exact else len(found) >= len(labels)
+  if not fits or answer["label"] not in labels:
+    raise InputError(
+      f"`labels` has {len(labels)} labels for the task {task!r}; the server "
+      f"gave {len(found)} probabilities and the label {answer['label']!r}; "
+      "give the `tasks.json` of the version that is served."
+    )
+  return {**answer, "probabilities": dict(zip(labels, found, strict=False))}

@@ -1,0 +1,287 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""`Client`: the answers of a served model, as `tf_adapters.predict` gives."""
+
+import dataclasses
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from tf_adapters import checks
+from tf_adapters.client import answers as answers_lib
+from tf_adapters.client import options
+from tf_adapters.client import protocols
+from tf_adapters.client import target
+from tf_adapters.client import texts as texts_lib
+from tf_adapters.client import transport
+from tf_adapters.client.retries import Deadline
+from tf_adapters.client.retries import Retries
+from tf_adapters.client.signatures import Signature
+from tf_adapters.errors import InputError
+from tf_adapters.errors import ServerError
+
+_MOST = 20  # tasks named in an error
+
+
+@dataclasses.dataclass(eq=False)
+class Client:
+  """Asks TensorFlow Serving for what `export` wrote.
+
+      client = tf_adapters.Client("localhost:8501", model="my_model")
+      client.predict("sms", ["You have won a prize"])
+
+  REST needs the standard library alone. Connections are kept and used again;
+  threads may share a client. A request is repeated, after a random pause that
+  grows, where the server was not there (connection refused, or closed before
+  an answer), or said that it is unavailable (503, UNAVAILABLE); never after a
+  time-out or for bad input.
+
+  Attributes:
+    address: `HOST:PORT`, with `https://` for TLS, or `grpc://HOST:PORT` and
+      `grpcs://`; see `target.parse`.
+    model: The model's name on the server; `model` is that of its container.
+    version: One of its versions; None: the newest.
+    label: A label of a version instead, as `tf-adapters serve-config` sets it.
+    protocol: `rest` or `grpc` (`pip install 'tf-adapters[grpc]'`) where the
+      address does not say it.
+    labels: The export's `assets.extra/tasks.json`, or labels by task. With
+      it `probabilities` go by label; without it they are a list in the order
+      of the task's labels, which no server tells.
+    timeout: Seconds for one request, its repetitions included.
+    retries: Repetitions at most.
+    batch_size: Rows of one request; more texts go in several, one by one.
+    form: Of REST: `column`, or `row` for gateways that know no other.
+    headers: Sent with every request, for gateways; over gRPC as metadata.
+
+  Raises:
+    InputError: for arguments that cannot be, here and in each method.
+    ServerError: in each method, if the server cannot be reached or answers
+      wrong.
+  """
+
+  address: str
+  _: dataclasses.KW_ONLY
+  model: str = "model"
+  version: int | None = None
+  label: str | None = None
+  protocol: str | None = None
+  labels: str | Mapping[str, Sequence[str]] | None = dataclasses.field(
+    default=None, repr=False
+  )
+  timeout: float = 60.0
+  retries: int = 3
+  batch_size: int = 128
+  form: str = "column"
+  headers: Mapping[str, str] = dataclasses.field(
+    default_factory=dict, repr=False  # they may hold a token
+  )
+
+  def __post_init__(self):
+    options.check_numbers(self.timeout, self.retries, self.batch_size)
+    options.check_headers(self.headers)
+    checks.one_of("form", self.form, ("column", "row"))
+    self.labels = options.labels_of(self.labels)
+    self._address = target.parse(self.address, self.protocol)
+    self._retries = Retries(self.retries, self.timeout)
+    model = target.Model(self.model, self.version, self.label)
+    self._transport = protocols.connect(
+      self._address, model, self.headers, self.form
+    )
+    self._known: dict[str, Signature] | None = None
+
+  def predict(
+    self,
+    task: str,
+    texts: Iterable[str | bytes],
+    texts_b: Iterable[str | bytes] | None = None,
+  ) -> list[dict[str, Any]]:
+    """An answer a text, in their order.
+
+    Args:
+      task: Name of the task.
+      texts: Texts, or UTF-8 as bytes; the questions of a span task.
+      texts_b: The second texts of pairs; the contexts of a span task.
+
+    Returns:
+      For a classification `label`, `score` and `probabilities` (see
+      `labels`), for a regression `value`, for a span task `answer`, `score`,
+      `start` and `end`, as `tf_adapters.predict` says.
+    """
+    texts_lib.task_name("task", task)
+    columns = texts_lib.columns(texts, texts_b)
+    if not columns[0]:
+      return []
+    signature = self._task(task)
+    if signature is None:
+      return self._by_mixed(task, columns)
+    inputs = signature.inputs
+    texts_lib.wants(task, inputs, texts_b is not None, "texts")
+    names = answers_lib.OUTPUTS[signature.type]
+    found = self._ask(signature, dict(zip(inputs, columns, strict=True)), names)
+    return [self._named(answer, task, exact=True) for answer in found]
+
+  def predict_mixed(
+    self, pairs: Iterable[Sequence[str | bytes]]
+  ) -> list[dict[str, Any]]:
+    """An answer a row, each by its own task, in one request a batch.
+
+    Args:
+      pairs: (task, text) or (task, text, text_b), in any mix and order.
+
+    Returns:
+      As `predict`, in their order. A row whose task the model does not have
+      is `{"error": …}`; the others are answered. Of a task that has no
+      signature of its own, and is not in `labels`, `probabilities` may be
+      followed by those that other tasks have more.
+    """
+    rows = texts_lib.pairs(pairs)
+    if not rows:
+      return []
+    mixed = self._mixed()
+    if mixed is None:
+      raise ServerError(
+        f"the model {self.model!r} of the server {self._address} has no "
+        "signature `mixed`; export it anew, or ask one task at a time."
+      )
+    own = {task: self._own(task) for task, _, _ in rows}
+    for index, (task, _, text_b) in enumerate(rows):
+      _check_row(index, own[task], text_b is not None, mixed)
+    tasks, texts, texts_b = zip(*rows, strict=True)
+    columns = {"task": tasks, "text": texts}
+    if "text_b" in mixed.inputs:
+      columns["text_b"] = ["" if text is None else text for text in texts_b]
+    names = [name for name in answers_lib.KNOWN if name in mixed.outputs]
+    found = self._ask(mixed, columns, names)
+    answers = []
+    for row, task in zip(found, tasks, strict=True):
+      answer = answers_lib.mixed(row, task, own[task])
+      exact = own[task] is not None and own[task].labels is not None
+      answers.append(self._named(answer, task, exact))
+    return answers
+
+  def tasks(self) -> list[str]:
+    """The tasks that have a signature of their own, asked anew, sorted."""
+    self._known = None
+    return sorted(
+      name for name, found in self._signatures().items() if found.type
+    )
+
+  def inputs(self, task: str) -> tuple[str, ...]:
+    """What a task takes: `text`, and `text_b`; or `question`, `context`."""
+    texts_lib.task_name("task", task)
+    signature = self._task(task)
+    if signature is None:
+      raise self._no_task(task)
+    return signature.inputs
+
+  def close(self) -> None:
+    """Closes connections; another request opens them again."""
+    self._transport.close()
+
+  def __enter__(self) -> "Client":
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    self.close()
+
+  # --- Signatures ----------------------------------------------------------
+
+  def _signatures(self) -> dict[str, Signature]:
+    """Asked once, until something goes wrong; other threads may ask too."""
+    known = self._known
+    if known is None:
+      known = self._known = self._retries.run(self._transport.signatures)
+    return known
+
+  def _own(self, task: str) -> Signature | None:
+    found = self._signatures().get(task)
+    return found if found is not None and found.type else None
+
+  def _mixed(self) -> Signature | None:
+    found = self._signatures().get("mixed")
+    return found if found is not None and found.is_mixed else None
+
+  def _task(self, task: str) -> Signature | None:
+    """Its signature; the server may since have loaded one that has it."""
+    is_old = self._known is not None
+    found = self._own(task)
+    if found is None and is_old and self._mixed() is None:
+      self._known = None
+      found = self._own(task)
+    return found
+
+  def _no_task(self, task: str) -> InputError:
+    tasks = [
+      repr(name) for name, found in self._signatures().items() if found.type
+    ]
+    more = f" and {len(tasks) - _MOST} more" if len(tasks) > _MOST else ""
+    return InputError(
+      f"the model {self.model!r} of the server {self._address} has no task "
+      f"{task!r}; it has {', '.join(tasks[:_MOST]) or 'none'}{more}."
+    )
+
+  # --- Requests ------------------------------------------------------------
+
+  def _by_mixed(self, task: str, columns: list[list]) -> list[dict[str, Any]]:
+    """Of many tasks an export gives only some a signature of their own."""
+    if self._mixed() is None:
+      raise self._no_task(task)
+    found = self.predict_mixed(
+      [(task, *row) for row in zip(*columns, strict=True)]
+    )
+    if any("error" in answer for answer in found):
+      raise self._no_task(task)
+    return found
+
+  def _ask(
+    self,
+    signature: Signature,
+    columns: Mapping[str, Sequence[str | bytes]],
+    names: Sequence[str],
+  ) -> list[dict[str, Any]]:
+    """In batches, one after another."""
+    count = len(next(iter(columns.values())))
+    found = []
+    for first in range(0, count, self.batch_size):
+      part = {
+        name: column[first : first + self.batch_size]
+        for name, column in columns.items()
+      }
+      found += self._ask_once(signature, part, names)
+    return found
+
+  def _ask_once(self, signature, columns, names) -> list[dict[str, Any]]:
+    def ask(deadline: Deadline) -> dict[str, Any]:
+      return self._transport.predict(signature, columns, deadline)
+
+    count = len(next(iter(columns.values())))
+    try:
+      return answers_lib.rows(self._retries.run(ask), names, count)
+    except ServerError:
+      # Perhaps the server has another version now, with other signatures.
+      self._known = None
+      raise
+    except answers_lib.Malformed as error:
+      self._known = None
+      raise transport.malformed(self._address, str(error)) from None
+
+  def _named(
+    self, answer: dict[str, Any], task: str, exact: bool
+  ) -> dict[str, Any]:
+    labels = self.labels.get(task)
+    if labels is None:
+      return answer
+    return answers_lib.by_label(answer, task, labels, exact)
+
+
+def _check_row(
+  index: int, own: Signature | None, paired: bool, mixed: Signature
+) -> None:
+  """Whether a row of `mixed` has a second text where its task takes one."""
+  where = f"pairs[{index}]"
+  if own is not None:
+    texts_lib.wants(own.name, own.inputs, paired, where)
+  if paired and "text_b" not in mixed.inputs:
+    raise InputError(
+      f"`{where}` has a second text, and no task of the model takes one."
+    )
