@@ -46,6 +46,8 @@ setuptools.setup(
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
+    # Pictures on paper and screen, and in a window nowhere.
+    "picture": ["matplotlib"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
