@@ -37,10 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
       "folder with its config.json; then settings as those of `train`"
     ),
   )
+  sizes = parser.add_argument_group(
+    "another shape of encoder, where it differs from the one that is named"
+  )
   for name in _SIZES:
-    parser.add_argument(
-      f"--{name}", type=int, metavar="N", help="of another shape of encoder"
-    )
+    sizes.add_argument(f"--{name}", type=int, metavar="N")
   for name, kind, text in (
     ("size", int, "sizes of bottlenecks, as 8,64,256"),
     ("method", str, "placements of adapters, as houlsby,pfeiffer"),
@@ -49,7 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
       f"--{name}", type=_list_of(kind), default=(), metavar="LIST", help=text
     )
-  parser.add_argument("--tasks", type=int, default=10, metavar="N")
+  parser.add_argument(
+    "--tasks",
+    type=int,
+    default=10,
+    metavar="N",
+    help="how many share the encoder (by default 10)",
+  )
   parser.add_argument(
     "--classes",
     type=int,
