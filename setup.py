@@ -49,6 +49,8 @@ setuptools.setup(
     # TensorFlow Serving's own stubs, for `Client` over gRPC; newer ones need
     # a newer TensorFlow.
     "grpc": ["tensorflow-serving-api==2.20.0"],
+    # Pictures on paper and screen, and in a window nowhere.
+    "picture": ["matplotlib"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},

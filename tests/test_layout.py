@@ -18,10 +18,11 @@ ROWS = (
   ("errors", "version", "environment", "reserved"),
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
-  ("validation", "fused", "inputs", "portions"),
+  ("validation", "fused", "inputs", "portions", "address"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
+  ("copied",),
   ("block", "strategies"),
   ("encoder",),
   ("model",),
@@ -33,7 +34,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("baseline", "demo", "submission", "suites"),
+  ("baseline", "demo", "submission", "suites", "planning"),
   ("commands",),
   ("serving_commands",),
   ("__main__",),
@@ -88,7 +89,9 @@ def test_unknown_public_name_is_an_attribute_error():
     _ = tf_adapters.no_such_name
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "--store", "."]])
+@pytest.mark.parametrize(
+  "arguments", [["--help"], ["list", "--store", "."], ["plan", "minilm"]]
+)
 def test_quick_commands_do_not_load_tensorflow(arguments):
   code = (
     "import sys\n"

@@ -1,12 +1,15 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Trained parameters at BERT's own shapes: the formula, and the README."""
 
-import dataclasses
 import pathlib
 
 import pytest
 from official.nlp.modeling import networks
 
+from tests.formulas import POSITIONS
+from tests.formulas import SHAPES
+from tests.formulas import TYPES
+from tests.formulas import VOCABULARY
 from tf_adapters import garden
 from tf_adapters import strategies
 from tf_adapters.config import AdapterConfig
@@ -14,43 +17,7 @@ from tf_adapters.config import TuningConfig
 from tf_adapters.encoder import AdapterEncoder
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text("utf-8")
-VOCABULARY, POSITIONS, TYPES = 30522, 512, 2  # of the uncased BERTs
 SIZES = [2**n for n in range(1, 10)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-  """A published BERT; the numbers are those of Devlin et al. (2019)."""
-
-  hidden: int
-  blocks: int
-  heads: int
-
-  @property
-  def in_blocks(self) -> int:
-    d = self.hidden
-    attention, feed_forward = 4 * (d * d + d), 8 * d * d + 5 * d
-    return self.blocks * (attention + feed_forward + 4 * d)
-
-  @property
-  def in_all(self) -> int:
-    d = self.hidden
-    embeddings = (VOCABULARY + POSITIONS + TYPES + 2) * d
-    return self.in_blocks + embeddings + d * d + d  # the pooler
-
-  def adapters(self, size: int) -> int:
-    d = self.hidden
-    return 2 * self.blocks * (2 * d * size + d + size)
-
-  @property
-  def norms(self) -> int:
-    return (2 * self.blocks + 1) * 2 * self.hidden
-
-  def trained(self, size: int) -> int:
-    return self.adapters(size) + self.norms
-
-
-SHAPES = {"BERT-base": Shape(768, 12, 12), "BERT-large": Shape(1024, 24, 16)}
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -92,17 +59,14 @@ def test_adapters_and_layer_norms_are_the_formula(shaped):
 
 def test_other_strategies_are_their_formulas(shaped):
   shape, parts = shaped
-  d, blocks = shape.hidden, shape.blocks
   assert trained(parts, TuningConfig("layer_norm")) == shape.norms
   assert trained(parts, TuningConfig("head")) == 0
-  pooler = d * d + d
   one = trained(parts, TuningConfig("top_k", top_k=1))
-  assert one == shape.in_blocks // blocks + pooler
-  # q, k, v, output, d each; two of the feed-forward layers; two LayerNorms.
-  biases = blocks * (4 * d + 5 * d + 2 * d) + d + d
+  assert one == shape.in_blocks // shape.blocks + shape.in_pooler
+  biases = shape.biases + shape.hidden  # the pooler's
   assert trained(parts, TuningConfig("bitfit")) == biases
   lora = trained(parts, TuningConfig("lora", rank=8))
-  assert lora == blocks * 2 * 8 * 2 * d
+  assert lora == shape.lora(8)
 
 
 def test_the_readme_has_these_numbers():
@@ -118,7 +82,7 @@ def test_the_readme_has_these_numbers():
   assert round(100 * large.adapters(64) / large.in_blocks, 1) == 2.1
   assert round(100 * large.trained(64) / large.in_blocks, 1) == 2.1
   assert round(100 * large.trained(64) / large.in_all, 2) == 1.92
-  with_pooler = large.trained(64) + large.hidden**2 + large.hidden
+  with_pooler = large.trained(64) + large.in_pooler
   assert round(100 * with_pooler / large.in_all, 2) == 2.24
   # Which sizes were best on the nine tasks is not published; these would do.
   mixed = 1 * large.trained(8) + 5 * large.trained(64) + 3 * large.trained(256)

@@ -22,6 +22,7 @@ from tf_adapters import serving_commands
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 from tf_adapters.errors import ServerError
+from tf_adapters.planning import command as plan_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
   _add_serve_config(subparsers)
   _add_list(subparsers)
   _add_show(subparsers)
+  _add_plan(subparsers)
   _add_demo(subparsers)
   return parser
 
@@ -276,6 +278,11 @@ def _add_show(subparsers) -> None:
   )
   _add_store(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
+
+
+def _add_plan(subparsers) -> None:
+  parser = _add_command(subparsers, "plan", plan_command.run, plan_command.HELP)
+  plan_command.add_arguments(parser)
 
 
 def _add_demo(subparsers) -> None:

@@ -11,11 +11,11 @@ import tf_keras
 from tf_adapters import garden
 from tf_adapters import inputs as inputs_lib
 from tf_adapters import strategies
+from tf_adapters.address import BLOCK_LINEARS
 from tf_adapters.config import AdapterConfig
 from tf_adapters.config import TuningConfig
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.errors import InputError
-from tf_adapters.parts import BLOCK_LINEARS
 from tf_adapters.validation import validate_adapter
 from tf_adapters.validation import validate_tuning
 

@@ -11,32 +11,14 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 from typing import ClassVar
-from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
 
-from tf_adapters import config as config_lib
-
-
-class Address(NamedTuple):
-  """Where in an encoder a variable sits.
-
-  Attributes:
-    block: Number of the block; None: outside the blocks.
-    piece: As `query`, `output_norm`, `embeddings` or `pooler`.
-    attribute: As `kernel`, `bias`, `gamma`, `beta` or `word`.
-  """
-
-  block: int | None
-  piece: str
-  attribute: str
-
-  @property
-  def name(self) -> str:
-    """As `block_0/query/kernel`."""
-    inside = f"{self.piece}/{self.attribute}"
-    return inside if self.block is None else f"block_{self.block}/{inside}"
+from tf_adapters.address import BLOCK_LINEARS
+from tf_adapters.address import BLOCK_PIECES
+from tf_adapters.address import EMBEDDINGS
+from tf_adapters.address import Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -262,7 +244,7 @@ class Parts:
 
   def addressed(self) -> Iterator[tuple[Address, tf.Variable]]:
     """Every variable with its address, in the same order."""
-    for kind in _EMBEDDINGS:
+    for kind in EMBEDDINGS:
       variable = getattr(self, f"{kind}_embeddings")
       yield Address(None, "embeddings", kind), variable
     yield from _addressed(None, "embeddings/norm", self.embedding_norm)
@@ -270,11 +252,6 @@ class Parts:
       for role in BLOCK_PIECES:
         yield from _addressed(index, role, getattr(block, role))
     yield from _addressed(None, "pooler", self.pooler)
-
-
-_EMBEDDINGS = ("word", "position", "type")
-BLOCK_LINEARS = config_lib.LINEARS
-BLOCK_PIECES = (*BLOCK_LINEARS, "attention_norm", "output_norm")
 
 
 def _addressed(block: int | None, name: str, piece: Linear | Norm):

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters.address import Address
 from tf_adapters.layers.adapter import AdapterLayer
 from tf_adapters.layers.head import Head
 from tf_adapters.layers.lora import LoraLayer
 from tf_adapters.layers.prefix import PrefixLayer
 from tf_adapters.layers.prompt import PromptLayer
 from tf_adapters.model import TaskModel
-from tf_adapters.parts import Address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,19 +74,6 @@ def _collect(model: TaskModel) -> Iterator[TaskVariable]:
     yield TaskVariable(f"head/{index}", "head", matrix, variable)
 
 
-_ROLES = {
-  "embeddings": "embeddings",
-  "embeddings/norm": "layer_norm",
-  "query": "attention",
-  "key": "attention",
-  "value": "attention",
-  "attention_output": "attention",
-  "attention_norm": "layer_norm",
-  "intermediate": "feed_forward",
-  "output": "feed_forward",
-  "output_norm": "layer_norm",
-  "pooler": "pooler",
-}
 _ATTRIBUTES = {
   AdapterLayer: (
     "adapter", ("down_kernel", "down_bias", "up_kernel", "up_bias")
@@ -99,10 +86,8 @@ _ATTRIBUTES = {
 
 
 def _copy(address: Address, variable: tf.Variable) -> TaskVariable:
-  # The one name that modules had before they could hold any other copy.
-  name = address.name.replace("embeddings/norm", "embedding_norm")
-  role = _ROLES[address.piece]
-  return TaskVariable(name, role, _decays(address.attribute), variable)
+  decays = _decays(address.attribute)
+  return TaskVariable(address.module_name, address.role, decays, variable)
 
 
 def _of(layer: tf_keras.layers.Layer, prefix: str) -> Iterator[TaskVariable]:

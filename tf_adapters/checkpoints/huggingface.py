@@ -2,7 +2,6 @@
 """Folders in Hugging Face's form: read into an encoder, written from one."""
 
 import pathlib
-import types
 
 import numpy as np
 import safetensors
@@ -11,45 +10,18 @@ from official.nlp.modeling.networks import bert_encoder
 
 from tf_adapters import garden
 from tf_adapters import json_files
+from tf_adapters.checkpoints import names
 from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints import shapes
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
 from tf_adapters.errors import InputError
-
-_ACTIVATIONS = types.MappingProxyType({
-  "gelu": "gelu",
-  "gelu_new": "gelu_tanh",
-  "gelu_pytorch_tanh": "gelu_tanh",
-  "relu": "relu",
-})
-_BLOCK = "encoder.layer.{index}.{role}"
-_NAMES = types.MappingProxyType({
-  "embeddings/word": "embeddings.word_embeddings.weight",
-  "embeddings/position": "embeddings.position_embeddings.weight",
-  "embeddings/type": "embeddings.token_type_embeddings.weight",
-  "embeddings/norm": "embeddings.LayerNorm",
-  "query": "attention.self.query",
-  "key": "attention.self.key",
-  "value": "attention.self.value",
-  "attention_output": "attention.output.dense",
-  "attention_norm": "attention.output.LayerNorm",
-  "intermediate": "intermediate.dense",
-  "output": "output.dense",
-  "output_norm": "output.LayerNorm",
-  "pooler": "pooler.dense",
-  "kernel": "weight",
-  "gamma": "weight",
-  "beta": "bias",
-})
 
 
 def read(
   folder: pathlib.Path, source: str, lower_case: bool | None
 ) -> bert_encoder.BertEncoderV2:
   """Loads `config.json`, `model.safetensors` and `vocab.txt`."""
-  config = json_files.read(folder / "config.json")
-  shape = pretrained.parse_shape(
-    config, str(folder / "config.json"), _ACTIVATIONS
-  )
+  shape = shapes.read(folder, "config.json")
   encoder = pretrained.new_encoder(shape)
   path = folder / "model.safetensors"
   try:
@@ -68,7 +40,7 @@ def read(
   return pretrained.attach(encoder, source, shape, vocabulary, lower_case)
 
 
-def _check_depth(available, shape: pretrained.Shape, path) -> None:
+def _check_depth(available, shape: shapes.Shape, path) -> None:
   beyond = f"encoder.layer.{shape.num_hidden_layers}."
   if any(name.removeprefix("bert.").startswith(beyond) for name in available):
     raise InputError(
@@ -109,7 +81,7 @@ def write(
   config["hidden_act"] = "gelu_new" if activation == "gelu_tanh" else activation
   config["model_type"] = "bert"
   config["architectures"] = ["BertModel"]
-  config["layer_norm_eps"] = pretrained.LAYER_NORM_EPSILON
+  config["layer_norm_eps"] = shapes.LAYER_NORM_EPSILON
   tokenizer = {
     "do_lower_case": info.lower_case,
     "tokenizer_class": "BertTokenizer",
@@ -128,23 +100,19 @@ def write(
       value = value.reshape([_inputs(name, info.shape), -1]).T
     else:
       value = value.reshape([-1]) if name.endswith("/bias") else value
-    tensors[_published(name)] = np.ascontiguousarray(value)
+    tensors[names.hugging_face(name)] = np.ascontiguousarray(value)
   (folder / "model.safetensors").write_bytes(
     safetensors.numpy.save(tensors, metadata={"format": "pt"})
   )
 
 
-def _inputs(name: str, shape: pretrained.Shape) -> int:
+def _inputs(name: str, shape: shapes.Shape) -> int:
   feeds_back = name.endswith("/output/kernel")
   return shape.intermediate_size if feeds_back else shape.hidden_size
 
 
-def _published(name: str) -> str:
-  return pretrained.published(name, _NAMES, _BLOCK, ".")
-
-
 def _tensor(file, available, name: str, path: pathlib.Path) -> np.ndarray:
-  wanted = _published(name)
+  wanted = names.hugging_face(name)
   old = wanted.replace("LayerNorm.weight", "LayerNorm.gamma").replace(
     "LayerNorm.bias", "LayerNorm.beta"
   )

@@ -15,6 +15,7 @@ import tf_keras
 from official.nlp.modeling.networks import bert_encoder
 
 from tf_adapters import garden
+from tf_adapters.checkpoints.shapes import Shape
 from tf_adapters.errors import InputError
 
 
@@ -33,27 +34,6 @@ def gelu(x: tf.Tensor) -> tf.Tensor:
 ACTIVATIONS: Mapping[str, Callable] = types.MappingProxyType(
   {"gelu": gelu, "gelu_tanh": gelu_tanh, "relu": tf.nn.relu}
 )
-LAYER_NORM_EPSILON = 1e-12  # fixed in Model Garden's encoder
-
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-  """The sizes and settings of a BERT, by their Hugging Face names.
-
-  Attributes:
-    activation: `gelu` (exact), `gelu_tanh` or `relu`.
-  """
-
-  vocab_size: int
-  hidden_size: int
-  num_hidden_layers: int
-  num_attention_heads: int
-  intermediate_size: int
-  max_position_embeddings: int
-  type_vocab_size: int
-  hidden_dropout_prob: float
-  attention_probs_dropout_prob: float
-  activation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,51 +76,6 @@ def new_encoder(shape: Shape) -> bert_encoder.BertEncoderV2:
   return encoder
 
 
-def parse_shape(
-  tree: Mapping, path: str, activations: Mapping[str, str]
-) -> Shape:
-  """Reads a BERT's `config.json`.
-
-  Args:
-    tree: Its content.
-    path: Where it was, for errors.
-    activations: Names of `hidden_act` and what each means.
-  """
-  given = tree.get("hidden_act", "gelu")
-  if given not in activations:
-    raise InputError(
-      f"{path}: `hidden_act` must be one of {sorted(activations)}; got "
-      f"{given!r}."
-    )
-  fixed = {
-    "layer_norm_eps": LAYER_NORM_EPSILON,
-    "position_embedding_type": "absolute",
-    "model_type": "bert",
-  }
-  for key, value in fixed.items():
-    if tree.get(key, value) != value:
-      raise InputError(f"{path}: `{key}` must be {value}; got {tree[key]!r}.")
-  defaults = {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
-  values = {}
-  for field in dataclasses.fields(Shape):
-    if field.name == "activation":
-      continue
-    value = tree.get(field.name, defaults.get(field.name))
-    _check_number(value, field.type, f"{path}: `{field.name}`")
-    values[field.name] = value
-  return Shape(**values, activation=activations[given])
-
-
-def _check_number(value: object, kind: type, name: str) -> None:
-  if kind is int:
-    if type(value) is not int or value < 1:
-      raise InputError(f"{name} must be a whole number above 0; got {value!r}.")
-  elif type(value) not in (int, float) or not 0 <= value < 1:
-    raise InputError(
-      f"{name} must be at least 0 and below 1; got {value!r}."
-    )
-
-
 def assign(
   encoder: bert_encoder.BertEncoderV2,
   weights: Callable[[str], np.ndarray],
@@ -173,29 +108,6 @@ def _heads_folded(shape: tuple[int, ...], hidden: int) -> tuple[int, ...]:
   if len(shape) == 2 and shape[0] * shape[1] == hidden:
     return (hidden,)
   return shape
-
-
-def published(
-  name: str, names: Mapping[str, str], block: str, separator: str
-) -> str:
-  """Translates a name of `Parts.named` into that of another library.
-
-  Args:
-    name: As `embeddings/word` or `block_3/query/kernel`.
-    names: Whole names, stems, roles and leaves (`kernel`, …) over there.
-    block: How a part of a block is called over there, with `{index}` and
-      `{role}`.
-    separator: Between a part and its leaf over there.
-  """
-  if name in names:
-    return names[name]
-  stem, leaf = name.rsplit("/", 1)
-  if stem in names:
-    stem = names[stem]
-  else:
-    number, role = stem.split("/")
-    stem = block.format(index=number.removeprefix("block_"), role=names[role])
-  return f"{stem}{separator}{names.get(leaf, leaf)}"
 
 
 def attach(

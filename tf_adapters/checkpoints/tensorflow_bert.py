@@ -7,15 +7,12 @@ import types
 import tensorflow as tf
 from official.nlp.modeling.networks import bert_encoder
 
-from tf_adapters import json_files
 from tf_adapters.checkpoints import pretrained
+from tf_adapters.checkpoints import shapes
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
+from tf_adapters.checkpoints.names import published
 from tf_adapters.errors import InputError
 
-# In these files `gelu` is the tanh approximation.
-_ACTIVATIONS = types.MappingProxyType({
-  "gelu": "gelu_tanh", "gelu_new": "gelu_tanh", "relu": "relu"
-})
 _BLOCK = "encoder/layer_{index}/{role}"
 _NAMES = types.MappingProxyType({
   "embeddings/word": "embeddings/word_embeddings",
@@ -43,10 +40,7 @@ def read(
   The checkpoint is Google's TF1 BERT, or object-based: a Model Garden
   `BertEncoder` (V1) or `BertEncoderV2` saved as `encoder` or `model`.
   """
-  config = json_files.read(folder / "bert_config.json")
-  shape = pretrained.parse_shape(
-    config, str(folder / "bert_config.json"), _ACTIVATIONS
-  )
+  shape = shapes.read(folder, "bert_config.json")
   encoder = pretrained.new_encoder(shape)
   path = _checkpoint(folder)
   try:
@@ -76,7 +70,7 @@ def _checkpoint(folder: pathlib.Path) -> str:
   return str(prefixes[0]).removesuffix(".index")
 
 
-def _check_depth(available, shape: pretrained.Shape, path: str) -> None:
+def _check_depth(available, shape: shapes.Shape, path: str) -> None:
   beyond = shape.num_hidden_layers
   # TF1's name, and those of V1's and V2's attributes.
   parts = (f"/layer_{beyond}/", f"_transformer_layers/{beyond}/")
@@ -95,7 +89,7 @@ def _tensor(reader, available, name: str, path: str):
 
 
 def _published(name: str) -> str:
-  return pretrained.published(name, _NAMES, _BLOCK, "/")
+  return published(name, _NAMES, _BLOCK, "/")
 
 
 def _restore(encoder, path: str, available) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
-from tf_adapters import parts as parts_lib
-from tf_adapters.parts import Address
+from tf_adapters.address import BLOCK_PIECES
+from tf_adapters.address import Address
 from tf_adapters.parts import Parts
 
 
@@ -62,7 +62,7 @@ def _replaced(parts: Parts, choose: Callable) -> Parts:
   for index, block in enumerate(parts.blocks):
     pieces = {
       name: piece(index, name, getattr(block, name))
-      for name in parts_lib.BLOCK_PIECES
+      for name in BLOCK_PIECES
     }
     blocks.append(dataclasses.replace(block, **pieces))
   return dataclasses.replace(

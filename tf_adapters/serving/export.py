@@ -15,6 +15,7 @@ from tf_adapters import model as model_lib
 from tf_adapters import modules
 from tf_adapters import reporting
 from tf_adapters import settings as settings_lib
+from tf_adapters import strategies
 from tf_adapters import tasks
 from tf_adapters import tuning
 from tf_adapters import writing
@@ -111,7 +112,7 @@ def _report(costs, models, reporter: reporting.Reporter) -> None:
       f"{name}: {cost['parameters']:,} parameters of its own "
       f"({cost['strategy']}), {cost['bytes'] / 1e6:.2f} MB"
     )
-    if model.encoder.plan.strategy.in_place:
+    if strategies.of(model.encoder.plan).in_place:
       whole = _bytes(v for _, v in model.encoder.borrowed.named())
       line += (
         f"; {cost['bytes_in_place']:,} bytes stand in the place of the "
