@@ -136,6 +136,15 @@ def test_batches_are_split_and_keep_their_order(server):
   assert sent == [texts[:4], texts[4:8], texts[8:]]
 
 
+def test_rows_of_one_input_go_without_its_name(server):
+  client = ask(server, form="row")
+  client.predict("sms", ["a", b"b"])
+  client.predict("pairs", ["a"], ["b"])
+  assert [body["instances"] for body in server.predicted()] == [
+    ["a", {"b64": "Yg=="}], [{"text": "a", "text_b": "b"}]
+  ]
+
+
 def test_no_texts_need_no_server():
   client = tf_adapters.Client("127.0.0.1:1", retries=0)
   assert client.predict("sms", []) == []
@@ -454,6 +463,8 @@ def test_nothing_else_is_asked_again(server, fault):
   assert len(message.splitlines()) == 1
   if isinstance(fault, int):
     assert f"no luck: {fault}" in message
+  if fault == "cut":
+    assert "broke off (988 bytes are missing)" in message
   assert len(client.predict("sms", ["x"])) == 1  # and all is well again
 
 
