@@ -29,7 +29,7 @@ and 3·n·d come from the embeddings where something of them trains. With
 `train.recompute` it is n·d a block and all of this for one. B is the larger of
 4·n·d + 2·h·n·k (attention) and n·d + 2·n·i.
 
-Left out: the program itself (TensorFlow takes about half a gigabyte), buffers
+Left out: the program itself (TensorFlow takes over half a gigabyte), buffers
 of single operations, copies in bfloat16 (`train.precision`), and that a CPU
 computes a batch in portions, so that it keeps activations of 2,048 tokens at a
 time and no more.
