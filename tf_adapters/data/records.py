@@ -53,12 +53,7 @@ def read(path: str, key: str, form: Form = OWN) -> Records:
     raise InputError(
       f"`{key}` must be a .tsv, .csv, .jsonl or .parquet file; got {path!r}."
     )
-  try:
-    raw = pathlib.Path(path).read_bytes()
-  except FileNotFoundError:
-    raise InputError(f"`{key}`: there is no file {path!r}.") from None
-  except IsADirectoryError:
-    raise InputError(f"`{key}`: {path!r} is a folder, not a file.") from None
+  raw = read_bytes(path, key)
   if kind == "parquet":
     return Records(path, _parquet(path, raw), "row")
   text = _decode(path, raw, form.encoding)
@@ -66,6 +61,20 @@ def read(path: str, key: str, form: Form = OWN) -> Records:
     return Records(path, _jsonl(path, text))
   records = (_tsv if kind == "tsv" else _csv)(path, text)
   return Records(path, _table(path, records, form))
+
+
+def read_bytes(path: str, key: str) -> bytes:
+  """The content of a file that `key`, a setting or option, names.
+
+  Raises:
+    InputError: if there is none, or a folder.
+  """
+  try:
+    return pathlib.Path(path).read_bytes()
+  except FileNotFoundError:
+    raise InputError(f"`{key}`: there is no file {path!r}.") from None
+  except IsADirectoryError:
+    raise InputError(f"`{key}`: {path!r} is a folder, not a file.") from None
 
 
 def _kind(path: str, form: Form) -> str:

@@ -15,6 +15,7 @@ from tf_adapters.data import OWN
 from tf_adapters.data import Columns
 from tf_adapters.data import Form
 from tf_adapters.data import Split
+from tf_adapters.data import records as records_lib
 from tf_adapters.errors import InputError
 
 COLUMNS = Columns(text="question", text_b="context", label="answers")
@@ -203,12 +204,7 @@ def _load(path: str, key: str) -> Any:
       f"`{key}` must be a .json file in the form of SQuAD v1.1 for a span "
       f"task; got {path!r}."
     )
-  try:
-    raw = pathlib.Path(path).read_bytes()
-  except FileNotFoundError:
-    raise InputError(f"`{key}`: there is no file {path!r}.") from None
-  except IsADirectoryError:
-    raise InputError(f"`{key}`: {path!r} is a folder, not a file.") from None
+  raw = records_lib.read_bytes(path, key)
   try:
     return json.loads(raw.decode("utf-8-sig"))
   except UnicodeDecodeError as error:
