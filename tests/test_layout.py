@@ -35,8 +35,7 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning"),
-  ("commands",),
-  ("serving_commands",),
+  ("command_line",),
   ("__main__",),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
