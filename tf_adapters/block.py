@@ -15,6 +15,8 @@ from tf_adapters.layers import kernels
 from tf_adapters.layers.adapter import ACTIVATIONS
 from tf_adapters.layers.adapter import AdapterLayer
 
+SUBLAYERS = ("attention", "output")  # in the order of `gates`
+
 
 class AdapterBlock(tf_keras.layers.Layer):
   """One borrowed Transformer block with adapters in between.
@@ -61,7 +63,16 @@ class AdapterBlock(tf_keras.layers.Layer):
       )
       self.adapters[sublayer].build([None, None, block.output.outputs])
 
-  def call(self, x, bias, noise=None, queries=None, low=None, compiled=False):
+  def call(
+    self,
+    x,
+    bias,
+    noise=None,
+    queries=None,
+    low=None,
+    compiled=False,
+    gates=None,
+  ):
     """Runs the block.
 
     Args:
@@ -74,8 +85,10 @@ class AdapterBlock(tf_keras.layers.Layer):
       low: The same weights, the frozen ones in low precision; None: as they
         are.
       compiled: Whether XLA compiles what lies between products.
+      gates: float32 `[2]`, by which what the adapters of the attention and of
+        the feed-forward sublayer add is multiplied; None: as it is.
     """
-    run = _Run(low or self._block, noise, compiled)
+    run = _Run(low or self._block, noise, compiled, gates)
     kept = x if queries is None else queries
     a = self._attention(run, kept, x, bias)
     h = self._close(run, "attention", kept, a)
@@ -136,7 +149,7 @@ class AdapterBlock(tf_keras.layers.Layer):
       h,
       norm.gamma,
       norm.beta,
-      *adapter.kernels,
+      *run.kernels(adapter, sublayer),
       *(run.keys(site, x) for share, site in sites if share and run.noise),
       how=how,
       compiled=run.compiled,
@@ -151,6 +164,12 @@ class _Run(NamedTuple):
   block: parts_lib.Block
   noise: dropout_lib.Noise | None
   compiled: bool
+  gates: tf.Tensor | None
+
+  def kernels(self, adapter, sublayer):
+    if self.gates is None:
+      return adapter.kernels
+    return adapter.gated(self.gates[SUBLAYERS.index(sublayer)])
 
   def keys(self, site, x):
     return dropout_lib.row_keys(self.noise, site, tf.shape(x)[0])

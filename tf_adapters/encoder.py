@@ -73,6 +73,7 @@ class AdapterEncoder(tf_keras.Model):
     noise=None,
     output_range=None,
     compute=None,
+    gates=None,
   ):
     """Encodes a batch.
 
@@ -91,6 +92,10 @@ class AdapterEncoder(tf_keras.Model):
         the first; None: all.
       compute: In which precision, compiled or not; None: as the encoder is,
         op by op.
+      gates: float32 `[blocks, 2]`, by which what the adapters of each block's
+        attention and feed-forward sublayer add is multiplied: 1 leaves one as
+        it is, 0 takes it away and keeps the task's LayerNorms. A tensor, so
+        that one trace serves all values. None: no gates.
     """
     compute = compute or PLAIN
     inputs, front = inputs_lib.unpack(inputs), 0
@@ -110,7 +115,8 @@ class AdapterEncoder(tf_keras.Model):
         queries, seen = inputs_lib.queries(
           inputs, x, bias, output_range, front
         )
-      x = self._run(index, compute, noise, x, seen, queries)
+      gate = None if gates is None else gates[index]
+      x = self._run(index, compute, noise, x, seen, queries, gate)
       outputs.append(x)
     if front:  # nobody reads what a prompt has become
       outputs[:-1] = [y[:, front:] for y in outputs[:-1]]
@@ -144,14 +150,16 @@ class AdapterEncoder(tf_keras.Model):
       outputs.append(x)
     return outputs
 
-  def _run(self, index, compute, noise, x, bias, queries=None):
+  def _run(self, index, compute, noise, x, bias, queries=None, gates=None):
     block = self.adapter_blocks[index]
     low = compute.low and compute.low.blocks[index]
     # Of few positions a kernel takes longer to make than it ever saves.
     compiled = compute.compiled and queries is None
 
     def run(x, bias, *queries):
-      return block(x, bias, noise, *queries, low=low, compiled=compiled)
+      return block(
+        x, bias, noise, *queries, low=low, compiled=compiled, gates=gates
+      )
 
     if compute.recompute and noise is not None:
       run = tf.recompute_grad(run)

@@ -95,6 +95,15 @@ class AdapterLayer(tf_keras.layers.Layer):
       self.down_kernel, self.down_bias, self.up_kernel, self.up_bias
     )
 
+  def gated(self, gate: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """`kernels` with `gate` times the upper ones, and so times what is added.
+
+    A gate of 1 changes no bit, one of 0 adds zeros.
+    """
+    down, down_bias, up, up_bias = self.kernels
+    gate = tf.cast(gate, up.dtype)
+    return down, down_bias, up * gate, up_bias * gate
+
   def _kernel(self, name, shape, index):
     # One initializer for both would draw the same numbers twice.
     initializer = tf_keras.initializers.TruncatedNormal(
