@@ -103,8 +103,8 @@ def _sweep(where: str, sweep: Any) -> tuple[str, list]:
 
 
 def _check(path: str, kind: Kind, series: Mapping[str, Any]) -> None:
-  fields = series.get(kind.series)
-  swept = "".join((fields or {}).get("sweep", ())) if fields else ""
+  fields = series.get(kind.series) or {}
+  swept = next(iter(fields.get("sweep", ())), "")
   if kind.series not in series or swept != kind.sweep:
     what = f"sweeps `{kind.sweep}`" if kind.sweep else "sweeps nothing"
     raise InputError(

@@ -149,11 +149,13 @@ def _task_table(results: Results, task: str) -> Table:
 
 def draw(results: Results) -> dict[str, Any]:
   """`percentiles` over tasks, where there are two, and `tasks` one by one."""
-  if not references(results):
+  count = len(references(results))
+  if not count:
     return {}
   found = {"tasks": pictures.tasks(results, differences(results))}
-  if len(references(results)) > 1:
-    found["percentiles"] = pictures.percentiles(results, quantiles(results))
+  if count > 1:
+    rows = quantiles(results)
+    found["percentiles"] = pictures.percentiles(results, rows, count)
   return found
 
 

@@ -39,8 +39,8 @@ class Mark(NamedTuple):
   high: float
 
 
-def percentiles(results: Results, rows: Sequence[Any]) -> Any:
-  """Medians over tasks with the 20th and the 80th percentile."""
+def percentiles(results: Results, rows: Sequence[Any], count: int) -> Any:
+  """Medians over `count` tasks with the 20th and the 80th percentile."""
   marks = [
     Mark(row.series, row.value, row.share, row.low, row.middle, row.high)
     for row in rows
@@ -51,7 +51,7 @@ def percentiles(results: Results, rows: Sequence[Any]) -> Any:
   _draw(axes, marks, stated, results, _shapes(stated))
   axes.set_ylabel(_HEIGHT)
   axes.set_title(
-    f"{len(results.tasks)} tasks: medians, 20th and 80th percentiles of "
+    f"{count} tasks: medians, 20th and 80th percentiles of "
     f"means over {results.seeds} seeds"
   )
   _legend(figure, [axes])
