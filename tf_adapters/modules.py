@@ -53,6 +53,14 @@ def restore(
   task = tasks.from_dict(module.definition)
   config = settings_lib.from_dict(module.config)
   model = new_model(encoder, task, config)
+  check(module, model)
+  for item in tuning.task_variables(model):
+    item.variable.assign(module.weights[item.name])
+  return model, task
+
+
+def check(module: Module, model: model_lib.TaskModel) -> None:
+  """Raises `InputError` unless a module's weights are exactly the model's."""
   variables = {
     item.name: item.variable for item in tuning.task_variables(model)
   }
@@ -68,6 +76,3 @@ def restore(
         f"{where}: `{name}` must have shape {list(variable.shape)}; got "
         f"{list(value.shape)} {value.dtype}."
       )
-  for name, variable in variables.items():
-    variable.assign(module.weights[name])
-  return model, task
