@@ -21,6 +21,7 @@ _HOMES = types.MappingProxyType({
   "Client": "client.client",
   "Config": "config",
   "EncoderShape": "planning.shapes",
+  "ExportError": "errors",
   "Head": "layers.head",
   "InputError": "errors",
   "LoadedTask": "scoring",
