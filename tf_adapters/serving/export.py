@@ -85,6 +85,7 @@ def export(
   Raises:
     InputError: for a store without tasks or with a damaged one, and for tasks
       that it does not have or that are not as they were served.
+    ExportError: if the server would refuse what was made.
   """
   if keep is not None:
     checks.at_least("keep", keep, 1)
@@ -107,7 +108,8 @@ def export(
     extra = aside / "assets.extra"
     extra.mkdir()
     (extra / "tasks.json").write_bytes(json_files.encode(description))
-    warmup.write(aside, made.requests)
+    warmup.write_requests(aside, made.requests)
+    warmup.write_batching(aside)
     checking.check(aside, made.requests)
     place = versions.publish(aside, base)
   if keep is not None:
