@@ -1,13 +1,13 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Tasks whose weights have the same shapes and places, in one stack each."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
 
 from tf_adapters import compute as compute_lib
-from tf_adapters import tuning
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.parts import Parts
 from tf_adapters.serving.loading import ServedTask
@@ -29,17 +29,20 @@ class Frozen:
 
   def __init__(self, parts: Parts, weights: Weights):
     self.borrowed = parts
+    self._weights = weights
     self._stacks = {
       id(variable): weights.add([variable.numpy()])
       for _, variable in parts.named()
     }
 
-  def read(self, variable: tf.Variable) -> tf.Tensor:
-    return self._stacks[id(variable)].one(0)
+  def read(self, flat: tf.Tensor, variable: tf.Variable) -> tf.Tensor:
+    """One of them, out of all numbers."""
+    return self._stacks[id(variable)].one(flat, 0)
 
   def parts(self) -> Parts:
     """The encoder without any task."""
-    return self.borrowed.mapped(self.read)
+    flat = self._weights.read()
+    return self.borrowed.mapped(lambda variable: self.read(flat, variable))
 
 
 class Family:
@@ -60,13 +63,12 @@ class Family:
       self.encoder.first_trained, len(self.encoder.parts.blocks) - 1
     )
     self._frozen = frozen
-    own = [_own(member) for member in members]
+    self._weights = weights
+    # All members have the same names, and some another model of this form.
     self._stacks: dict[int, Stack] = {
-      id(variable): weights.add([
-        member.arrays[id(variables[index])]
-        for member, variables in zip(members, own, strict=True)
-      ])
-      for index, variable in enumerate(own[0])
+      id(item.variable): weights.add([m.arrays[item.name] for m in members])
+      for item in members[0].items
+      if item.role != "head"
     }
 
   @property
@@ -77,24 +79,23 @@ class Family:
 
   def one(self, row: tf.Tensor) -> compute_lib.Compute:
     """With the weights of one task; `row` is int32 `[]`."""
-    return self._compute(lambda stack: stack.one(row))
+    row = tf.cast(row, tf.int64)
+    return self._compute(lambda stack, flat: stack.one(flat, row))
 
   def of_rows(self, rows: tf.Tensor) -> compute_lib.Compute:
     """With the weights of one task for each row; int32 `[batch]`."""
-    return self._compute(lambda stack: stack.of_rows(rows))
+    return self._compute(lambda stack, flat: stack.of_rows(flat, rows))
 
   def _compute(self, choose) -> compute_lib.Compute:
+    flat = self._weights.read()
+
     def read(variable):
       stack = self._stacks.get(id(variable))
-      return self._frozen.read(variable) if stack is None else choose(stack)
+      if stack is None:
+        return self._frozen.read(flat, variable)
+      return choose(stack, flat)
 
     return compute_lib.Compute(parts=self.encoder.parts.mapped(read))
-
-
-def _own(member: ServedTask) -> list[tf.Variable]:
-  """What the task has inside the encoder, in the order of its form."""
-  found = tuning.task_variables(member.model)
-  return [item.variable for item in found if item.role != "head"]
 
 
 def of_tasks(
@@ -102,8 +103,9 @@ def of_tasks(
 ) -> list[Family]:
   """The families of some tasks, each task in one."""
   groups: dict[Any, list[ServedTask]] = {}
+  form = functools.cache(_form)
   for member in served:
-    groups.setdefault(_form(member.model.encoder), []).append(member)
+    groups.setdefault(form(member.model.encoder), []).append(member)
   return [Family(members, frozen, weights) for members in groups.values()]
 
 

@@ -28,11 +28,9 @@ class Heads:
     self.type = first.task.type
     self.reads = first.model.head.reads
     self.units = first.task.units
+    self._weights = weights
     self._kernels, self._biases = (
-      weights.add([
-        member.arrays[id(getattr(member.model.head, name))]
-        for member in members
-      ])
+      weights.add([member.arrays[f"head/{name}"] for member in members])
       for name in ("kernel", "bias")
     )
 
@@ -46,8 +44,11 @@ class Heads:
       row: Number of the task.
       rows: Numbers of tasks.
     """
+    flat = self._weights.read()
     kernel, bias = (
-      stack.one(row) if rows is None else stack.of_rows(rows)
+      stack.one(flat, tf.cast(row, tf.int64))
+      if rows is None
+      else stack.of_rows(flat, rows)
       for stack in (self._kernels, self._biases)
     )
     return head_lib.logits(z, kernel, bias)

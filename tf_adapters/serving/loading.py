@@ -6,6 +6,7 @@ arrays are read, so that hundreds of tasks take seconds.
 """
 
 import dataclasses
+import functools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -33,19 +34,21 @@ class ServedTask:
     task: What it means.
     model: A model of its form. Tasks share it: what the model's own variables
       hold means nothing.
-    arrays: What they hold for this task, float32, by `id` of the variable.
+    items: The model's variables that are a task's own.
+    arrays: What they hold for this task, float32, by name.
   """
 
   module: Module
   task: tasks.Task
   model: model_lib.TaskModel
-  arrays: dict[int, np.ndarray]
+  items: tuple[tuning.TaskVariable, ...]
+  arrays: dict[str, np.ndarray]
 
   @property
   def name(self) -> str:
     return self.module.task
 
-  @property
+  @functools.cached_property
   def data(self) -> DataConfig:
     """How its texts are cut."""
     return settings_lib.from_dict(self.module.config).data
@@ -57,12 +60,12 @@ class ServedTask:
 
   def cost(self) -> dict[str, Any]:
     """What it adds to the encoder, in parameters and bytes."""
-    copies = [variable for _, variable in self.model.encoder.owned()]
+    copies = {address.module_name for address, _ in self.model.encoder.owned()}
     return {
       "strategy": self.model.encoder.plan.tuning.strategy,
-      "parameters": tuning.trainable_parameters(self.model),
+      "parameters": sum(array.size for array in self.arrays.values()),
       "bytes": sum(array.nbytes for array in self.arrays.values()),
-      "bytes_in_place": sum(v.shape.num_elements() * 4 for v in copies),
+      "bytes_in_place": sum(self.arrays[name].nbytes for name in copies),
     }
 
   @property
@@ -84,34 +87,29 @@ def load(
   Raises:
     InputError: if a module's weights are not those of what it says it is.
   """
-  forms: dict[str, model_lib.TaskModel] = {}
+  forms: dict[str, tuple] = {}
   return [_load(encoder, module, merge, forms) for module in loaded]
 
 
 def _load(encoder, module, merge, forms) -> ServedTask:
+  task = tasks.from_dict(module.definition)
   config = settings_lib.from_dict(module.config)
   if merge and config.tuning.strategy == "lora":
-    model, task = modules.restore(encoder, module)
-    model = model_lib.merge(model)
-    arrays = modules.weights(model)
-  else:
-    task = tasks.from_dict(module.definition)
-    form = json.dumps([
-      *(module.config.get(key) for key in ("adapter", "tuning", "head")),
-      task.units,
-      task.reads,
-    ])
-    if form not in forms:
-      forms[form] = modules.new_model(encoder, task, config)
-    model = forms[form]
-    modules.check(module, model)
-    arrays = module.weights
-  return ServedTask(
-    module,
-    task,
-    model,
-    {
-      id(item.variable): np.asarray(arrays[item.name], np.float32)
-      for item in tuning.task_variables(model)
-    },
-  )
+    model = model_lib.merge(modules.restore(encoder, module)[0])
+    items = tuple(tuning.task_variables(model))
+    return _served(module, task, model, items, modules.weights(model))
+  parts = [module.config.get(key) for key in ("adapter", "tuning", "head")]
+  form = json.dumps([*parts, task.units, task.reads])
+  if form not in forms:
+    model = modules.new_model(encoder, task, config)
+    forms[form] = model, tuple(tuning.task_variables(model))
+  model, items = forms[form]
+  modules.check(module, items)
+  return _served(module, task, model, items, module.weights)
+
+
+def _served(module, task, model, items, arrays) -> ServedTask:
+  arrays = {
+    item.name: np.asarray(arrays[item.name], np.float32) for item in items
+  }
+  return ServedTask(module, task, model, items, arrays)

@@ -59,7 +59,7 @@ def make(
   single = Single(tokens)
 
   root = tf.Module()
-  root.weights = weights
+  root.weights = weights.variable
   signatures = {p.served.name: single.signature(p) for p in found}
   requests = [_request(place) for place in found[:warm]]
   mixed = _mixed(Mixed(found, frozen, tokens, single))

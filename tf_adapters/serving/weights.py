@@ -20,43 +20,50 @@ _ALIGNED = 16
 class Stack:
   """Arrays of one shape, one for each of several tasks.
 
-  Attributes:
+  Args:
+    begin: Where in the variable the first one is.
+    count: How many there are.
     shape: Of each.
   """
 
-  def __init__(self, weights: "Weights", begin: int, count: int, shape):
-    self._weights = weights
+  def __init__(self, begin: int, count: int, shape: tuple[int, ...]):
     self._begin = begin
     self._count = count
-    self.shape = tuple(shape)
+    self._shape = shape
+    self._size = math.prod(shape)
+    self._stride = padded(self._size)
 
-  def one(self, row: tf.Tensor) -> tf.Tensor:
-    """That of one task, `shape`; `row` is int32 `[]`."""
-    return tf.reshape(self._table()[row][: self._size], self.shape)
+  def one(self, flat: tf.Tensor, row: tf.Tensor | int) -> tf.Tensor:
+    """That of one task, of this shape.
 
-  def of_rows(self, rows: tf.Tensor) -> tf.Tensor:
+    Args:
+      flat: What `Weights.read` gave.
+      row: int64 `[]`.
+    """
+    begin = tf.reshape(self._begin + row * self._stride, [1])
+    found = tf.slice(flat, tf.cast(begin, tf.int64), [self._stride])
+    if self._stride != self._size:
+      found = found[: self._size]
+    return tf.reshape(found, self._shape)
+
+  def of_rows(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     """Those of a batch, `[batch, *shape]`, of vectors `[batch, 1, n]`.
 
     Args:
+      flat: What `Weights.read` gave.
       rows: int32 `[batch]`.
     """
-    found = tf.gather(self._table(), rows)[:, : self._size]
-    matrix = (1, *self.shape) if len(self.shape) == 1 else self.shape
+    size = self._count * self._stride
+    begin = tf.constant([self._begin], tf.int64)
+    table = tf.reshape(tf.slice(flat, begin, [size]), [-1, self._stride])
+    found = tf.gather(table, rows)
+    if self._stride != self._size:
+      found = found[:, : self._size]
+    matrix = (1, *self._shape) if len(self._shape) == 1 else self._shape
     return tf.reshape(found, [-1, *matrix])
 
-  def _table(self) -> tf.Tensor:
-    """All of them, `[tasks, numbers]`."""
-    stride = _padded(self._size)
-    size = self._count * stride
-    view = self._weights.variable[self._begin : self._begin + size]
-    return tf.reshape(view, [self._count, stride])
 
-  @property
-  def _size(self) -> int:
-    return math.prod(self.shape)
-
-
-class Weights(tf.Module):
+class Weights:
   """One variable for all arrays that an export holds.
 
   Add all of them, then `make` it, then read.
@@ -66,7 +73,6 @@ class Weights(tf.Module):
   """
 
   def __init__(self):
-    super().__init__(name="weights")
     self.variable = None
     self._parts: list[Sequence[np.ndarray]] = []
     self._end = 0
@@ -74,9 +80,9 @@ class Weights(tf.Module):
   def add(self, arrays: Sequence[np.ndarray]) -> Stack:
     """A place for arrays of one shape, of a task each."""
     shape = arrays[0].shape
-    stack = Stack(self, self._end, len(arrays), shape)
+    stack = Stack(self._end, len(arrays), shape)
     self._parts.append(arrays)
-    self._end += len(arrays) * _padded(math.prod(shape))
+    self._end += len(arrays) * padded(math.prod(shape))
     return stack
 
   def make(self) -> None:
@@ -86,10 +92,15 @@ class Weights(tf.Module):
     for arrays in self._parts:
       for array in arrays:
         values[begin : begin + array.size] = array.reshape(-1)
-        begin += _padded(array.size)
-    self._parts.clear()
+        begin += padded(array.size)
+    self._parts = []
     self.variable = tf.Variable(values, trainable=False, name="weights")
 
+  def read(self) -> tf.Tensor:
+    """All numbers, to be read once in a function."""
+    return tf.convert_to_tensor(self.variable)
 
-def _padded(size: int) -> int:
+
+def padded(size: int) -> int:
+  """The next multiple at which a view may begin."""
   return -(-size // _ALIGNED) * _ALIGNED
