@@ -53,6 +53,11 @@ def give(model, target):
     item.variable.assign(values[item.name])
 
 
+def with_gates(model, inputs, gates, compiled=False):
+  parts = None if gates is None else model.encoder.parts.gated(gates)
+  return model(inputs, compute=Compute(compiled=compiled, parts=parts))
+
+
 def close(found, expected):
   np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
@@ -61,11 +66,10 @@ def close(found, expected):
 @pytest.mark.parametrize("method", BESIDE)
 def test_open_gates_change_no_bit(encoder, method, compiled):
   model, inputs = trained(encoder, method=method), make_inputs()
-  compute = Compute(compiled=compiled)
 
   @tf.function
   def run(gates=None):
-    return model(inputs, compute=compute, gates=gates)
+    return with_gates(model, inputs, gates, compiled)
 
   ordinary = run().numpy()
   assert ordinary.tobytes() == run(tf.constant(ALL)).numpy().tobytes()
@@ -78,9 +82,7 @@ def test_closed_gates_are_a_model_without_adapters(encoder, method, compiled):
   model, inputs = trained(encoder, method=method), make_inputs()
   bare = build(encoder, seed=5, strategy=BESIDE[method])
   give(model, bare)
-  gates = tf.constant(NONE)
-  found = model(inputs, compute=Compute(compiled=compiled), gates=gates)
-  close(found, bare(inputs))
+  close(with_gates(model, inputs, NONE, compiled), bare(inputs))
 
 
 def test_a_gate_is_of_one_block_and_one_sublayer(encoder):
@@ -90,7 +92,7 @@ def test_a_gate_is_of_one_block_and_one_sublayer(encoder):
     give(model, other)
     gates = np.zeros_like(ALL)
     gates[:, column] = 1
-    close(model(inputs, gates=tf.constant(gates)), other(inputs))
+    close(with_gates(model, inputs, gates), other(inputs))
   for block in range(tiny.LAYERS):
     options = {"layers": [block], "train_layer_norm": False, "size": 4}
     other = build(encoder, seed=5, **options)
@@ -98,7 +100,7 @@ def test_a_gate_is_of_one_block_and_one_sublayer(encoder):
     give(whole, other)
     gates = np.zeros_like(ALL)
     gates[block] = 1
-    close(whole(inputs, gates=tf.constant(gates)), other(inputs))
+    close(with_gates(whole, inputs, gates), other(inputs))
 
 
 @settings(max_examples=10, deadline=None)
@@ -108,7 +110,7 @@ def test_a_gate_is_of_one_block_and_one_sublayer(encoder):
 def test_a_gate_multiplies_what_its_adapter_adds(encoder, values):
   gates = np.array(values, np.float32).reshape(ALL.shape)
   model, inputs = trained(encoder), make_inputs()
-  found = model(inputs, gates=tf.constant(gates))
+  found = with_gates(model, inputs, gates)
   for block, of_block in zip(
     model.encoder.adapter_blocks, gates, strict=True
   ):

@@ -22,18 +22,18 @@ class Predictor:
   Args:
     model: Made by `tf_adapters.build` with a `Head`.
     strategy: The one under which the model was made.
-    low: The encoder in low precision, as `Compute` has it.
+    parts: To compute with, as `Compute` has them.
   """
 
   def __init__(
     self,
     model: TaskModel,
     strategy: tf.distribute.Strategy | None = None,
-    low: compute_lib.Parts | None = None,
+    parts: compute_lib.Parts | None = None,
   ):
     self._model = model
     self._strategy = strategy or tf.distribute.get_strategy()
-    self._low = low
+    self._parts = parts
     self._cuts = distribution.fuses_kernels(self._strategy)
     self._forward = tf.function(self._forward_once)
 
@@ -47,8 +47,7 @@ class Predictor:
 
     Args:
       tokens: Of the examples.
-      gates: Of the adapters, as `AdapterEncoder.call` has them; other values
-        trace nothing anew.
+      gates: Of the adapters, as `Parts.gated` takes them; None: none.
     """
     gates = None if gates is None else tf.constant(gates, tf.float32)
     lengths = tokens.lengths
@@ -72,10 +71,13 @@ class Predictor:
     return result
 
   def _forward_once(self, batch, compiled, gates):
-    compute = compute_lib.Compute(compiled=compiled, low=self._low)
+    parts = self._parts
+    if gates is not None:
+      parts = (parts or self._model.encoder.parts).gated(gates)
+    compute = compute_lib.Compute(compiled=compiled, parts=parts)
 
     def forward(batch):
-      return self._model(batch, compute=compute, gates=gates)
+      return self._model(batch, compute=compute)
 
     def replica(batch):
       rows, length = batch["input_mask"].shape

@@ -182,23 +182,20 @@ class TaskModel(tf_keras.Model):
     self.head = head
     _build(self, encoder.inputs)
 
-  def call(
-    self, inputs, training=None, noise=None, compute=None, gates=None
-  ):
+  def call(self, inputs, training=None, noise=None, compute=None):
     if getattr(self.head, "reads", None) != "every_token":
-      return self._call(inputs, training, noise, compute, gates)
+      return self._call(inputs, training, noise, compute)
     inputs = inputs_lib.every_token(inputs_lib.unpack(inputs))
-    values = self._call(inputs, training, noise, compute, gates)
+    values = self._call(inputs, training, noise, compute)
     return inputs_lib.by_text(inputs, values)
 
-  def _call(self, inputs, training, noise, compute, gates):
+  def _call(self, inputs, training, noise, compute):
     outputs = self.encoder(
       inputs,
       training=training,
       noise=noise,
       output_range=getattr(self.head, "output_range", None),
       compute=compute,
-      gates=gates,
     )
     if noise is None:  # a head of the caller's own may not know `noise`
       return self.head(outputs, training=training)

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import pieces
 from tf_adapters import validation
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
@@ -95,14 +96,15 @@ class AdapterLayer(tf_keras.layers.Layer):
       self.down_kernel, self.down_bias, self.up_kernel, self.up_bias
     )
 
-  def gated(self, gate: tf.Tensor) -> tuple[tf.Tensor, ...]:
-    """`kernels` with `gate` times the upper ones, and so times what is added.
-
-    A gate of 1 changes no bit, one of 0 adds zeros.
-    """
-    down, down_bias, up, up_bias = self.kernels
-    gate = tf.cast(gate, up.dtype)
-    return down, down_bias, up * gate, up_bias * gate
+  def bottleneck(self, z: str) -> pieces.Bottleneck:
+    """What it adds at the end of a sublayer, where it reads `z`."""
+    return pieces.Bottleneck(
+      self.kernels,
+      z,
+      ACTIVATIONS[self.activation],
+      self.scale,
+      self.dropout,
+    )
 
   def _kernel(self, name, shape, index):
     # One initializer for both would draw the same numbers twice.

@@ -19,9 +19,9 @@ from tf_adapters import inference
 from tf_adapters import modules
 from tf_adapters import scoring
 from tf_adapters import settings as settings_lib
-from tf_adapters.block import SUBLAYERS
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
+from tf_adapters.parts import SUBLAYERS
 from tf_adapters.store import Store
 
 _ROUNDS = 7
