@@ -20,15 +20,15 @@ _SERIES = "adapter"
 def tables(results: Results) -> list[Table]:
   """A row a deviation, a column a task."""
   by_value: dict[float, dict[str, Point]] = {}
-  for point in results.points:
-    by_value.setdefault(float(point.value), {})[point.task] = point
+  for task in results.tasks:
+    for point in _points(results, task):
+      by_value.setdefault(float(point.value), {})[task] = point
   rows = [
     (f"{value:g}", *(_cell(points.get(task)) for task in results.tasks))
     for value, points in sorted(by_value.items())
   ]
   measures = "; ".join(
-    f"{task}: {measure([p for p in results.points if p.task == task])}"
-    for task in results.tasks
+    f"{task}: {measure(_points(results, task))}" for task in results.tasks
   )
   return [
     Table(
@@ -38,6 +38,15 @@ def tables(results: Results) -> list[Table]:
       rows,
       words=0,
     )
+  ]
+
+
+def _points(results: Results, task: str) -> list[Point]:
+  """Those of the sweep, failed ones among them."""
+  return [
+    point
+    for point in results.points
+    if (point.task, point.series) == (task, _SERIES)
   ]
 
 
@@ -59,7 +68,7 @@ def draw(results: Results) -> dict[str, Any]:
   grid = figure.subplots(lines, columns, squeeze=False)
   for axes, task in zip(grid.flat, names, strict=False):
     _draw(axes, results.of(task, _SERIES))
-    points = [point for point in results.points if point.task == task]
+    points = _points(results, task)
     _mark_failures(axes, points)
     axes.set_title(task)
     axes.set_ylabel(f"{measure(points)}, %")

@@ -78,10 +78,13 @@ def _part(folder: pathlib.Path, results: Results) -> Iterator[str]:
 
 def _extent(results: Results) -> str:
   hours = sum(point.seconds for point in results.points) / 3600
-  return (
-    f"{len(results.tasks)} tasks, {len(results.points)} points, up to "
-    f"{results.seeds} seeds; {hours:.1f} hours of training in all."
+  counts = (
+    ("task", len(results.tasks)),
+    ("point", len(results.points)),
+    ("seed", results.seeds),
   )
+  shown = [f"{n} {noun}{'' if n == 1 else 's'}" for noun, n in counts]
+  return f"{', '.join(shown)}; {hours:.1f} hours of training in all."
 
 
 def _picture(path: pathlib.Path, title: str) -> str:
