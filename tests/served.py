@@ -41,8 +41,8 @@ class _Arithmetic(tf.Module):
       "same_bytes": tf.identity(text),
       "count": tf.cast(size, tf.int64),
       "size": size,
-      "third": real / 3,
-      "wide": tf.stack([real, real / 3], axis=1),
+      "tenth": real * 0.1,
+      "wide": tf.stack([real, real * 0.1], axis=1),
       "is_empty": tf.equal(size, 0),
     }
 
@@ -74,13 +74,13 @@ class _Arithmetic(tf.Module):
 def truth(texts: list[bytes]) -> dict[str, list]:
   """What the signatures answer, by output."""
   size = np.array([len(text) for text in texts], np.float32)
-  third = size / np.float32(3)
+  tenth = size * np.float32(0.1)
   return {
     "same_bytes": list(texts),
     "count": [len(text) for text in texts],
     "size": [len(text) for text in texts],
-    "third": third.tolist(),
-    "wide": np.stack([size, third], 1).tolist(),
+    "tenth": tenth.tolist(),
+    "wide": np.stack([size, tenth], 1).tolist(),
     "is_empty": [not text for text in texts],
     "scores": np.stack([1 / (1 + size), size / (1 + size)], 1).tolist(),
     "outputs": (size / 4 + np.float32(0.25)).tolist(),

@@ -119,7 +119,10 @@ def _string(value) -> bytes:
   if isinstance(value, str):
     return value.encode("utf-8")
   if _is_base64(value):
-    return base64.b64decode(value["b64"], validate=True)
+    try:
+      return base64.b64decode(value["b64"], validate=True)
+    except ValueError:
+      raise Refused(400, "Unable to base64 decode") from None
   raise Refused(400, f"JSON Value: {value!r} is not of expected type: string")
 
 

@@ -230,7 +230,7 @@ def refused(call, *arguments) -> str:
 def test_predict(stub):
   truth = served.truth(TEXTS)
   found = predict(stub, "texts", {"text": TEXTS})
-  for name in ("same_bytes", "count", "size", "third", "wide", "is_empty"):
+  for name in ("same_bytes", "count", "size", "tenth", "wide", "is_empty"):
     assert found[name] == truth[name], name
   assert found["folded"][1] == b"win a prize"
   assert predict(stub, "", {"text": TEXTS}) == found
@@ -342,7 +342,7 @@ def b64(raw: bytes) -> dict:
 
 def json_truth(texts) -> dict[str, list]:
   """The signature `texts` as JSON shows it; `folded` is not among it."""
-  names = ("count", "size", "third", "wide", "is_empty")
+  names = ("count", "size", "tenth", "wide", "is_empty")
   truth = served.truth(texts)
   return {
     "same_bytes": [b64(raw) for raw in texts],
@@ -357,7 +357,7 @@ def as_float32(found):
 
 def check_columns(found, texts):
   truth = json_truth(texts)
-  for name in ("third", "wide"):
+  for name in ("tenth", "wide"):
     assert as_float32(found[name]) == truth.pop(name)
   for name, column in truth.items():
     assert found[name] == column, name

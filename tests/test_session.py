@@ -294,8 +294,8 @@ def test_lines_of_json(arithmetic):
   assert answers[0] == {"answers": {"pair": {"joined": [{"b64": "YXz/"}]}}}
   for answer in answers[1:-1]:
     assert set(answer) == {"error", "code"} and answer["code"] == 3
-  assert answers[-1]["answers"]["texts"]["third"] == [
-    float(np.float32(2) / np.float32(3))
+  assert answers[-1]["answers"]["texts"]["tenth"] == [
+    float(np.float32(2) * np.float32(0.1))
   ]
 
 
