@@ -18,7 +18,7 @@ ROWS = (
   ("errors", "version", "environment", "reserved"),
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
-  ("validation", "fused", "inputs", "portions", "address"),
+  ("validation", "fused", "inputs", "portions", "address", "pieces"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
@@ -35,8 +35,7 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning"),
-  ("commands",),
-  ("serving_commands",),
+  ("command_line",),
   ("__main__",),
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}

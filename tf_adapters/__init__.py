@@ -17,6 +17,7 @@ _HOMES = types.MappingProxyType({
   "AdapterConfig": "config",
   "AdapterEncoder": "encoder",
   "AdapterLayer": "layers.adapter",
+  "Change": "serving.versions",
   "Client": "client.client",
   "Config": "config",
   "EncoderShape": "planning.shapes",

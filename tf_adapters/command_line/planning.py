@@ -3,19 +3,20 @@
 
 import argparse
 import dataclasses
-import json
+import textwrap
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
 from tf_adapters import settings as settings_lib
+from tf_adapters.command_line.command import Command
+from tf_adapters.command_line.command import json_line
 from tf_adapters.planning import costs as costs_lib
 from tf_adapters.planning import picture
 from tf_adapters.planning import shapes
 from tf_adapters.planning import table
 
-HELP = "Counts what tuning would cost, without weights: size, disk, memory."
-EPILOG = (
+_EPILOG = (
   "Parameters and bytes of weights are exact; memory is an estimate, whose "
   "formula is in tf_adapters/planning/memory.py. Of the settings of a run, "
   "adapter.*, tuning.*, head.input, task.type, data.max_length, "
@@ -25,9 +26,8 @@ EPILOG = (
 _SIZES = tuple(field.name for field in dataclasses.fields(shapes.EncoderShape))
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-  """The arguments of `run`."""
-  parser.epilog = EPILOG
+def _arguments(parser: argparse.ArgumentParser) -> None:
+  parser.epilog = textwrap.fill(_EPILOG, 79)
   parser.add_argument(
     "settings",
     nargs="*",
@@ -77,7 +77,7 @@ def _list_of(kind: Callable[[str], Any]) -> Callable[[str], tuple]:
   return parse
 
 
-def run(options: argparse.Namespace) -> Iterator[str]:
+def plan(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters plan`."""
   if options.picture:
     picture.check(options.picture)
@@ -97,9 +97,7 @@ def run(options: argparse.Namespace) -> Iterator[str]:
   if options.picture:
     picture.write(costs, options.picture)
   if options.json:
-    yield json.dumps(
-      table.to_dict(costs), ensure_ascii=False, sort_keys=True
-    )
+    yield json_line(table.to_dict(costs))
   else:
     yield from table.markdown(costs)
 
@@ -115,3 +113,13 @@ def _encoder(
   if "hidden" in given:
     given.setdefault("inner", None)
   return dataclasses.replace(shapes.find(name), **given)
+
+
+COMMANDS = (
+  Command(
+    "plan",
+    "Counts what tuning would cost, without weights: size, disk, memory.",
+    _arguments,
+    plan,
+  ),
+)

@@ -1,0 +1,43 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""What a command is, and what several of them say alike."""
+
+import argparse
+import json
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+  """One command of `tf-adapters`.
+
+  Attributes:
+    name: As people type it.
+    help: In one sentence.
+    add_arguments: Gives a parser the command's own.
+    run: Yields the lines of stdout, text, or JSON with `--json`.
+  """
+
+  name: str
+  help: str
+  add_arguments: Callable[[argparse.ArgumentParser], None]
+  run: Callable[[argparse.Namespace], Iterator[str]]
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+  """The store that a command works on."""
+  parser.add_argument("--store", required=True, metavar="DIR")
+
+
+def scores(metrics: dict[str, float | None]) -> str:
+  """As `accuracy 0.9000  f1 0.8000`."""
+  return "  ".join(
+    f"{name} {'undefined' if value is None else f'{value:.4f}'}"
+    for name, value in metrics.items()
+  )
+
+
+def json_line(tree: dict[str, Any]) -> str:
+  """An object on one line."""
+  return json.dumps(tree, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,189 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Commands that train: `train`, `baseline`, `suite`, `demo`; and `split`."""
+
+import argparse
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import tf_adapters
+from tf_adapters import config as config_lib
+from tf_adapters import files
+from tf_adapters import settings as settings_lib
+from tf_adapters.command_line.command import Command
+from tf_adapters.command_line.command import json_line
+from tf_adapters.command_line.command import scores
+
+
+def train(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters train`."""
+  result = tf_adapters.train(_config(options), overwrite=options.overwrite)
+  if options.json:
+    yield json_line(dataclasses.asdict(result))
+    return
+  share = result.trainable_parameters / result.encoder_parameters
+  yield (
+    f"{result.task}: {_dev_and_test(result)}; "
+    f"{result.trainable_parameters:,} parameters trained ({share:.2%} of the "
+    f"encoder's) in {result.seconds:.0f} s; stored in {result.store}"
+  )
+
+
+def _train_arguments(parser: argparse.ArgumentParser) -> None:
+  parser.epilog = _settings_help()
+  _add_settings(parser)
+  parser.add_argument(
+    "--overwrite", action="store_true", help="replace the task if it exists"
+  )
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+  parser.add_argument(
+    "settings",
+    nargs="*",
+    metavar="CONFIG.yaml | KEY=VALUE",
+    help="a configuration file, then settings over it",
+  )
+
+
+def _settings_help() -> str:
+  lines = ["settings and their defaults:"]
+  for name, value in _flatten(settings_lib.to_dict(config_lib.Config()), ""):
+    lines.append(f"  {name}={'' if value is None else value}")
+  return "\n".join(lines)
+
+
+def _flatten(tree: dict[str, Any], prefix: str):
+  for key, value in tree.items():
+    if isinstance(value, dict):
+      yield from _flatten(value, f"{prefix}{key}.")
+    else:
+      yield f"{prefix}{key}", value
+
+
+def _config(options: argparse.Namespace) -> "tf_adapters.Config":
+  settings = list(options.settings)
+  path = settings.pop(0) if settings and "=" not in settings[0] else None
+  return settings_lib.load(path, settings)
+
+
+def _dev_and_test(result: "tf_adapters.TrainResult") -> str:
+  if not result.test_metrics:
+    return scores(result.metrics)
+  return f"{scores(result.metrics)}; test {scores(result.test_metrics)}"
+
+
+def baseline(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters baseline`."""
+  result = tf_adapters.train_baseline(_config(options))
+  if options.json:
+    yield json_line(dataclasses.asdict(result))
+    return
+  yield (
+    f"{result.task} without BERT: {_dev_and_test(result)}; "
+    f"{result.chosen['ngrams']} n-grams, strength "
+    f"{result.chosen['strength']:g}, {result.trainable_parameters:,} "
+    f"parameters in {result.seconds:.0f} s"
+  )
+
+
+def suite(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters suite`."""
+  from tf_adapters import reporting  # imports TensorFlow
+  from tf_adapters.suites import plan
+  from tf_adapters.suites import run
+  from tf_adapters.suites import table
+
+  chosen = plan.load(
+    options.file,
+    output=options.output,
+    storage=options.storage,
+    root=options.root,
+  )
+  outcomes = run.run(chosen, reporting.Reporter().say)
+  text = table.markdown(chosen, outcomes)
+  files.write_file(chosen.output / "table.md", text.encode())
+  runs = table.table_of_runs(outcomes)
+  files.write_file(chosen.output / "runs.csv", runs.encode())
+  if options.json:
+    yield json_line({"output": str(chosen.output), "runs": len(outcomes)})
+  else:
+    yield text
+
+
+def _suite_arguments(parser: argparse.ArgumentParser) -> None:
+  parser.add_argument("file", metavar="SUITE.yaml")
+  parser.add_argument("--root", metavar="DIR", help="where the data files are")
+  parser.add_argument("--output", metavar="DIR", help="where results go")
+  parser.add_argument(
+    "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+  )
+
+
+def split(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters split`."""
+  from tf_adapters.data import splitting
+  from tf_adapters.tasks import tables  # imports TensorFlow
+
+  form = tables.form(options.form)
+  parts = splitting.split(options.file, options.output, form, options.seed)
+  if options.json:
+    yield json_line({"path": options.output, "examples": parts})
+  else:
+    shown = ", ".join(f"{count} {name}" for name, count in parts.items())
+    yield f"{options.output}: {shown}"
+
+
+def _split_arguments(parser: argparse.ArgumentParser) -> None:
+  parser.add_argument("file", metavar="FILE")
+  parser.add_argument("--output", required=True, metavar="DIR")
+  parser.add_argument(
+    "--form", default="", metavar="TASK", help="whose publisher's form it has"
+  )
+  parser.add_argument("--seed", type=int, default=0, metavar="N")
+
+
+def demo(options: argparse.Namespace) -> Iterator[str]:
+  """Runs `tf-adapters demo`."""
+  from tf_adapters import demo as demonstration  # imports TensorFlow
+
+  demonstration.run(options.output)
+  yield f"everything is in {options.output}"
+
+
+def _demo_arguments(parser: argparse.ArgumentParser) -> None:
+  parser.add_argument("--output", default="demo", metavar="DIR")
+
+
+COMMANDS = (
+  Command(
+    "train",
+    "Trains one task and adds it to a store.",
+    _train_arguments,
+    train,
+  ),
+  Command(
+    "baseline",
+    "Scores n-grams and a linear model, without BERT, on the data of a run.",
+    _add_settings,
+    baseline,
+  ),
+  Command(
+    "suite",
+    "Runs tasks x methods x settings x seeds from one file, and tables them.",
+    _suite_arguments,
+    suite,
+  ),
+  Command(
+    "split",
+    "Cuts one file at random into train, dev and test, 80, 10 and 10 percent.",
+    _split_arguments,
+    split,
+  ),
+  Command(
+    "demo",
+    "Trains three tasks on sample data, exports them and asks the export.",
+    _demo_arguments,
+    demo,
+  ),
+)
