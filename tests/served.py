@@ -1,5 +1,5 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""Models for tests of serving: signatures by arithmetic, and a tiny store.
+"""Models for tests of serving: signatures by arithmetic, and tiny tasks.
 
   python -m tests.served DIR [ROOT]
 
@@ -10,17 +10,30 @@ sees DIR, as /models in a container.
 
 import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
 import tf_adapters
+from tests import stores
 from tests import tiny
+from tf_adapters import data
 from tf_adapters.reporting import Silent
 from tf_adapters.serving import model_config
+from tf_adapters.spans import squad
 
-TASKS = ("single", "pairs", "numbers", "qa")
+# Definition, columns, settings.
+TASKS = {
+  "single": (stores.CLASSES, stores.TEXT, {}),
+  "pairs": (stores.THREE, stores.PAIR, {"tuning__strategy": "lora"}),
+  "numbers": (stores.NUMBER, stores.TEXT, {}),
+  "qa": (
+    stores.SPAN, stores.QUESTION,
+    {"data__doc_stride": 8, "data__max_question_length": 6},
+  ),
+}
 CLASSES = (b"short", b"long")
 _TEXTS = tf.TensorSpec([None], tf.string)
 
@@ -110,55 +123,42 @@ def write_arithmetic(folder: pathlib.Path) -> pathlib.Path:
 
 
 def write_store(folder: pathlib.Path) -> pathlib.Path:
-  """Trains a task of each type; what they learn does not matter here."""
-  encoder = tiny.write_encoder(folder / "encoder")
-  for name in TASKS:
-    train = dev = _write_data(folder / name, name)
-    if name in ("single", "pairs"):
-      train, dev = (folder / name / f"{part}.tsv" for part in ("train", "dev"))
-    settings = {
-      "encoder": str(encoder),
-      "store": str(folder / "store"),
-      "task.name": name,
-      "data.train": str(train),
-      "data.eval": str(dev),
-      "data.max_length": 24,
-      "adapter.size": 4,
-      "adapter.init_stddev": 0.5,
-      "train.epochs": 1,
-      "train.batch_size": 8,
-    }
-    if name == "numbers":
-      settings["task.type"] = "regression"
-    if name == "qa":
-      settings |= {
-        "task.type": "span",
-        "data.doc_stride": 8,
-        "data.max_question_length": 6,
-      }
-    tf_adapters.train(settings, reporter=Silent())
+  """Writes a store with a task of each type, of random weights."""
+  encoder = tf_adapters.load_encoder(
+    str(tiny.write_encoder(folder / "encoder"))
+  )
+  store = stores.create(folder / "store", encoder)
+  for seed, (name, (definition, columns, given)) in enumerate(TASKS.items()):
+    stores.add(
+      store, encoder, name, definition, columns=columns, seed=seed, **given
+    )
   return folder / "store"
 
 
-def _write_data(folder: pathlib.Path, name: str) -> pathlib.Path:
-  folder.mkdir()
-  if name == "qa":
-    return pathlib.Path(tiny.write_squad(folder, questions=12))
-  if name != "numbers":
-    tiny.write_task(folder, rows=16, pair=name == "pairs")
-    return folder
-  rows = [f'"{"good " * n}",{100 + 10 * n}\n' for n in range(1, 9)]
-  path = folder / "dev.csv"
-  path.write_text("text,label\n" + "".join(rows), encoding="utf-8")
-  return path
+def questions(name: str) -> dict[str, list[str]]:
+  """A dev set for a task of the store, and texts of no such kind."""
+  odd = ["", "good " * 200, "日本語 👍🏽", "\x00\x07"]
+  with tempfile.TemporaryDirectory() as folder:
+    if name == "qa":
+      path = tiny.write_squad(pathlib.Path(folder))
+      found = squad.read(path, key="data")
+    else:
+      _, path = tiny.write_task(pathlib.Path(folder), pair=name == "pairs")
+      found = data.read(path, key="data", labelled=False)
+  columns = [found.texts + odd]
+  if found.texts_b is not None:
+    columns.append(found.texts_b + odd[::-1])
+  names = ("question", "context") if name == "qa" else ("text", "text_b")
+  return dict(zip(names, columns, strict=False))
 
 
 def write(folder: pathlib.Path, root: str | None = None) -> pathlib.Path:
   """Writes both models and the server's file of them."""
-  folder.mkdir(parents=True, exist_ok=True)
   write_arithmetic(folder / "arithmetic" / "1")
   store = write_store(folder / "tasks.of")
-  tf_adapters.export(str(store), str(folder / "tasks"), reporter=Silent())
+  tf_adapters.export(
+    str(store), str(folder / "tasks"), examples=True, reporter=Silent()
+  )
   models = [
     model_config.ServedModel(name, str(folder / name))
     for name in ("arithmetic", "tasks")

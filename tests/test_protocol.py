@@ -40,10 +40,7 @@ from tensorflow_serving.apis import regression_pb2
 
 import tf_adapters
 from tests import served
-from tf_adapters import data
-from tf_adapters.serving import lint
 from tf_adapters.serving import oracle as oracle_lib
-from tf_adapters.spans import squad
 
 REAL = "tensorflow_model_server"
 TEXTS = [b"", b"win a prize", "日本語".encode(), b"\xff\x00\xfe", b"x" * 100]
@@ -134,42 +131,30 @@ def task(request, folder, encoder_of_store):
   return tf_adapters.load_task(store, request.param, encoder_of_store)
 
 
-def questions_of(folder, task) -> dict[str, list[str]]:
-  """A dev set, and texts that are none of its kind."""
-  odd = ["", "good " * 200, "日本語 👍🏽", "\x00\x07"]
-  if task.name == "qa":
-    found = squad.read(str(folder / "tasks.of/qa/squad.json"), key="data")
-    names = ("question", "context")
-  else:
-    ending = "csv" if task.name == "numbers" else "tsv"
-    path = folder / "tasks.of" / task.name / f"dev.{ending}"
-    found = data.read(str(path), key="data", labelled=False)
-    names = ("text", "text_b")
-  columns = [found.texts + odd]
-  if found.texts_b is not None:
-    columns.append(found.texts_b + odd[::-1])
-  return dict(zip(names, columns, strict=False))
-
-
 def assert_same(answers: list[dict], truth: list[dict]) -> None:
   """Words alike, numbers as alike as batches of other sizes give them."""
   assert len(answers) == len(truth) > 0
   for answer, other in zip(answers, truth, strict=True):
     assert set(answer) == set(other)
     for name, value in other.items():
-      if isinstance(value, dict):
-        value = list(value.values())
-      if isinstance(value, float | list):
-        np.testing.assert_allclose(answer[name], value, rtol=1e-5, atol=1e-5)
-      else:
+      if isinstance(value, str | int):
         assert answer[name] == value
+      else:
+        np.testing.assert_allclose(
+          numbers(answer[name]), numbers(value), rtol=1e-5, atol=1e-5
+        )
+
+
+def numbers(value):
+  """Of an answer, with or without labels; these are in their order."""
+  return list(value.values()) if isinstance(value, dict) else value
 
 
 # --- What was trained is what is served --------------------------------------
 
 
 def test_the_oracle_answers_as_the_trained_models(folder, task):
-  columns = questions_of(folder, task)
+  columns = served.questions(task.name)
   with oracle_lib.Oracle(folder / "tasks" / "1") as oracle:
     found = oracle.ask(task.name, columns)
     rows = [
@@ -179,23 +164,31 @@ def test_the_oracle_answers_as_the_trained_models(folder, task):
   assert_same(rows, task.predict(*columns.values()))
 
 
-@pytest.mark.parametrize("form", ["row", "column", "grpc"])
-def test_the_client_gets_the_trained_models_answers(
-  folder, server, task, form
-):
-  columns = questions_of(folder, task)
-  if form == "grpc":
+@pytest.fixture(params=["row", "column", "grpc"])
+def client(request, server):
+  if request.param == "grpc":
     options = {"address": f"grpc://{server.grpc}"}
   else:
-    options = {"address": server.rest, "form": form}
-  with tf_adapters.Client(**options, model="tasks", batch_size=9) as client:
-    found = client.predict(task.name, *columns.values())
-    assert set(served.TASKS) <= set(client.tasks())
+    options = {"address": server.rest, "form": request.param}
+  with tf_adapters.Client(**options, model="tasks", batch_size=9) as found:
+    yield found
+
+
+def test_the_client_gets_the_trained_models_answers(client, task):
+  columns = served.questions(task.name)
+  found = client.predict(task.name, *columns.values())
   assert_same(found, task.predict(*columns.values()))
+  assert set(served.TASKS) <= set(client.tasks())
 
 
-def test_lint_finds_nothing_in_an_export(folder):
-  assert lint.problems(folder / "tasks" / "1") == []
+def test_the_client_mixes_tasks_in_a_request(client, task):
+  columns = served.questions(task.name).values()
+  rows = [(task.name, *row) for row in zip(*columns, strict=True)]
+  rows = [row for each in rows for row in (each, ("single", "good film"))]
+  found = client.predict_mixed(rows)
+  assert_same(found[::2], task.predict(*columns))
+  single = client.predict("single", ["good film"])
+  assert_same(found[1::2], single * len(found[1::2]))
 
 
 # --- gRPC, by the official stub ----------------------------------------------
@@ -293,11 +286,13 @@ def check_numbers(result):
   assert values == served.truth(TEXTS)["outputs"]
 
 
-def multi_inference(tasks) -> inference_pb2.MultiInferenceRequest:
-  request = inference_pb2.MultiInferenceRequest(input=examples(TEXTS))
+def multi_inference(
+  tasks, texts=TEXTS, model="arithmetic"
+) -> inference_pb2.MultiInferenceRequest:
+  request = inference_pb2.MultiInferenceRequest(input=examples(texts))
   for signature, method in tasks:
     task = request.tasks.add(method_name=method)
-    task.model_spec.name = "arithmetic"
+    task.model_spec.name = model
     task.model_spec.signature_name = signature
   return request
 
@@ -308,6 +303,30 @@ def test_multi_inference_answers_several_tasks_at_once(stub):
   assert first.model_spec.signature_name == "regress"
   check_numbers(first.regression_result)
   check_classes(second.classification_result)
+
+
+def test_multi_inference_answers_as_the_trained_models(
+  stub, folder, encoder_of_store
+):
+  """Two tasks of an export, by its signatures for examples."""
+  texts = served.questions("single")["text"]
+  request = multi_inference(
+    [("single.classify", CLASSIFY), ("numbers.regress", REGRESS)],
+    [text.encode() for text in texts],
+    "tasks",
+  )
+  first, second = stub.MultiInference(request, timeout=60).results
+  found = [
+    {"probabilities": {item.label: item.score for item in row.classes}}
+    for row in first.classification_result.classifications
+  ], [{"value": item.value} for item in second.regression_result.regressions]
+  store = str(folder / "tasks.of" / "store")
+  for name, answers in zip(("single", "numbers"), found, strict=True):
+    task = tf_adapters.load_task(store, name, encoder_of_store)
+    truth = [
+      {key: row[key] for key in answers[0]} for row in task.predict(texts)
+    ]
+    assert_same(answers, truth)
 
 
 def test_multi_inference_refuses(stub):
