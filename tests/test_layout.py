@@ -19,6 +19,7 @@ ROWS = (
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
   ("validation", "fused", "inputs", "portions", "address", "pieces"),
+  ("drawing",),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
@@ -35,6 +36,7 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning"),
+  ("studies",),
   ("command_line",),
   ("__main__",),
 )
