@@ -49,6 +49,8 @@ setuptools.setup(
     # TensorFlow Serving's own stubs, for `Client` over gRPC; newer ones need
     # a newer TensorFlow.
     "grpc": ["tensorflow-serving-api==2.20.0"],
+    # Bulk scoring: RunInference, on this machine, Flink, Spark or Dataflow.
+    "beam": ["apache-beam>=2.70", "pyarrow"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing

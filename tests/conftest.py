@@ -17,6 +17,25 @@ def encoder_folder(tmp_path_factory) -> pathlib.Path:
   return tiny.write_encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def made_store(tmp_path_factory, encoder_folder) -> str:
+  """A store with the tasks of `made_store.TASKS`."""
+  from tests import made_store as store_lib
+
+  folder = tmp_path_factory.mktemp("made") / "store"
+  return store_lib.write(folder, encoder_folder)
+
+
+@pytest.fixture(scope="session")
+def made_export(tmp_path_factory, made_store) -> str:
+  """A version folder with all of them."""
+  import tf_adapters
+  from tf_adapters.reporting import Silent
+
+  folder = tmp_path_factory.mktemp("exported") / "made"
+  return tf_adapters.export(made_store, str(folder), reporter=Silent())
+
+
 @pytest.fixture
 def encoder(encoder_folder):
   """The tiny BERT, loaded afresh."""

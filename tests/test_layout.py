@@ -34,7 +34,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("baseline", "demo", "submission", "suites", "planning"),
+  ("baseline", "demo", "submission", "suites", "planning", "bulk"),
   ("command_line",),
   ("__main__",),
 )
