@@ -42,13 +42,13 @@ setuptools.setup(
     "scipy",  # correlations
     "tensorboard",  # curves
     "tensorflow-datasets",  # data sets by name
+    # Requests for the server to warm up by, in each export, and `Client` over
+    # gRPC; newer ones need a newer TensorFlow.
+    "tensorflow-serving-api==2.20.0",
   ],
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
-    # TensorFlow Serving's own stubs, for `Client` over gRPC; newer ones need
-    # a newer TensorFlow.
-    "grpc": ["tensorflow-serving-api==2.20.0"],
     # Bulk scoring: RunInference, on this machine, Flink, Spark or Dataflow.
     "beam": ["apache-beam>=2.70", "pyarrow"],
     # Pictures on paper and screen, and in a window nowhere.

@@ -19,11 +19,21 @@ def encoder_folder(tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def made_store(tmp_path_factory, encoder_folder) -> str:
-  """A store with the tasks of `made_store.TASKS`."""
-  from tests import made_store as store_lib
+  """A store of random tasks: `mood`, the pairs `same`, `stars`, `where`."""
+  import tf_adapters
+  from tests import stores
 
-  folder = tmp_path_factory.mktemp("made") / "store"
-  return store_lib.write(folder, encoder_folder)
+  encoder = tf_adapters.load_encoder(str(encoder_folder))
+  store = stores.create(tmp_path_factory.mktemp("made") / "store", encoder)
+  mood = {"type": "classification", "labels": ["neg", "pos", 'süß, "so"']}
+  for name, definition, columns in (
+    ("mood", mood, stores.TEXT),
+    ("same", stores.CLASSES, stores.PAIR),
+    ("stars", stores.NUMBER, stores.TEXT),
+    ("where", stores.SPAN, stores.QUESTION),
+  ):
+    stores.add(store, encoder, name, definition, columns=columns)
+  return str(store.path)
 
 
 @pytest.fixture(scope="session")
