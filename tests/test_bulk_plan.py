@@ -84,9 +84,10 @@ def test_parts_are_named_by_their_number(made_export, tmp_path):
   ({"inputs": ["none*.tsv"]}, "there is no file 'none*.tsv'"),
   ({"inputs": ["a.txt"]}, "a.txt"), ({"batch_size": 0}, "`batch_size`"),
   ({"part_rows": 1.5}, "`part_rows`"),
-  ({"task": "gone"}, "no task 'gone'; it has 'mood', 'same', 'stars'"),
+  ({"task": "gone"}, "'gone'; it has 'mood', 'same', 'stars', 'where'."),
   ({"export": "nowhere"}, "got 'nowhere', which has no version"),
   ({"export": "half"}, "half/7 has no saved_model.pb"),
+  ({"export": "bare"}, "bare/assets.extra/tasks.json is missing or of another"),
   ({"columns": {"text": "no"}}, "a.tsv has no column `no`"),
   ({"columns": {"text_b": "n"}}, "the task 'mood' takes `text`"),
   ({"task": "same"}, "a.tsv has no column `text_b`"),
@@ -99,6 +100,8 @@ def test_what_cannot_be_is_named(
   write(tmp_path / "a.tsv")
   write(tmp_path / "a.txt")
   (tmp_path / "half" / "7").mkdir(parents=True)
+  (tmp_path / "bare").mkdir()
+  write(tmp_path / "bare" / "saved_model.pb")
   with pytest.raises(tf_adapters.InputError) as raised:
     make(made_export, **{"inputs": ["a.tsv"], **changes})
   message = str(raised.value)

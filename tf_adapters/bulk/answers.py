@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from tf_adapters.bulk import places
-from tf_adapters.client import signatures as signatures_lib
 from tf_adapters.client.signatures import OUTPUTS
 from tf_adapters.errors import InputError
 
@@ -53,22 +52,21 @@ def find(export: str, task: str) -> Asked:
     InputError: if it is no export, or has no such task.
   """
   folder = _version(places.absolute(export), export)
-  found = _signatures(places.read(places.join(folder, "saved_model.pb")))
-  tasks = {name: item for name, item in found.items() if item.type}
+  tasks = _tasks(places.join(folder, _DESCRIPTION))
   if task not in tasks:
     names = ", ".join(repr(name) for name in sorted(tasks)[:_MOST])
     more = f" and {len(tasks) - _MOST} more" if len(tasks) > _MOST else ""
     raise InputError(
-      f"the export {folder} has no task {task!r}; it has "
-      f"{names or 'none'}{more}."
+      f"the export {folder} has no task {task!r}; it has {names}{more}."
     )
+  said = tasks[task]
   return Asked(
     folder,
     _fingerprint(folder),
     task,
-    tasks[task].inputs,
-    OUTPUTS[tasks[task].type],
-    _labels(folder, task),
+    tuple(said["inputs"]),
+    OUTPUTS[said["type"]],
+    tuple(said.get("labels", ())),
   )
 
 
@@ -88,21 +86,18 @@ def _version(folder: str, given: str) -> str:
   return newest
 
 
-def _signatures(content: bytes) -> dict[str, signatures_lib.Signature]:
-  from tensorflow.core.protobuf import saved_model_pb2  # loads TensorFlow
-
-  (graph, *_) = saved_model_pb2.SavedModel.FromString(content).meta_graphs
-  return {
-    name: signatures_lib.make(
-      name,
-      item.inputs.keys(),
-      {
-        key: tuple(dim.size for dim in output.tensor_shape.dim)
-        for key, output in item.outputs.items()
-      },
-    )
-    for name, item in graph.signature_def.items()
-  }
+def _tasks(path: str) -> dict[str, dict[str, Any]]:
+  """What the export says of each task."""
+  try:
+    tasks = json.loads(places.read(path))["tasks"]
+    if all({"inputs", "type"} <= set(said) for said in tasks.values()):
+      return tasks
+  except (KeyError, OSError, TypeError, ValueError, AttributeError):
+    pass
+  raise InputError(
+    f"`--export`: {path} is missing or of another version of tf_adapters; "
+    "export the tasks anew."
+  )
 
 
 def _fingerprint(folder: str) -> str:
@@ -117,11 +112,6 @@ def _fingerprint(folder: str) -> str:
     digest.update(f"{path} {len(content)} ".encode())
     digest.update(content)
   return digest.hexdigest()
-
-
-def _labels(folder: str, task: str) -> tuple[str, ...]:
-  tree = json.loads(places.read(places.join(folder, _DESCRIPTION)))
-  return tuple(tree["tasks"][task].get("labels", ()))
 
 
 class Model:
