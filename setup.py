@@ -51,6 +51,8 @@ setuptools.setup(
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
+    # Bulk scoring: RunInference, on this machine, Flink, Spark or Dataflow.
+    "beam": ["apache-beam>=2.70", "pyarrow"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing

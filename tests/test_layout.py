@@ -35,7 +35,7 @@ ROWS = (
   ("trainer",),
   ("training",),
   ("runs", "scoring", "serving"),
-  ("baseline", "demo", "submission", "suites", "planning"),
+  ("baseline", "demo", "submission", "suites", "planning", "bulk"),
   ("studies",),
   ("command_line",),
   ("__main__",),
