@@ -19,7 +19,7 @@ ROWS = (
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
   ("validation", "fused", "inputs", "portions", "address"),
-  ("task_module", "packing"),
+  ("task_module", "packing", "fetching"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
   ("copied",),

@@ -212,8 +212,10 @@ class Config:
   """One training run.
 
   Attributes:
-    encoder: `minilm`, or a folder that `tf_adapters.load_encoder` reads;
-      `None` takes the store's, and `minilm` for a new store.
+    encoder: `minilm`, or a folder or an address, as hf://OWNER/NAME, that
+      `tf_adapters.load_encoder` reads; `None` takes the store's, and `minilm`
+      for a new store. A store keeps to the revision that it was made with:
+      the address without one means the store's.
     store: Folder of the store that the task joins.
     copy_encoder: Whether a new store holds a copy of the encoder, so that it
       can be moved as a whole; false: a reference to it.

@@ -96,17 +96,31 @@ def _restore(encoder, path: str, available) -> None:
   roots = {name.split("/")[0] for name in available}
   for root in ("encoder", "model"):
     if root in roots:
-      checkpoint = tf.train.Checkpoint(**{root: encoder})
-      break
-  else:
-    raise InputError(
-      f"{path}: must hold the encoder as `encoder` or `model`; its roots are "
-      f"{sorted(roots - {_OBJECT_GRAPH})}."
-    )
+      return restore(encoder, path, root)
+  raise InputError(
+    f"{path}: must hold the encoder as `encoder` or `model`; its roots are "
+    f"{sorted(roots - {_OBJECT_GRAPH})}."
+  )
+
+
+def restore(
+  encoder: bert_encoder.BertEncoderV2, path: str, root: str
+) -> None:
+  """Sets all variables from an object-based checkpoint.
+
+  Args:
+    encoder: Made by `pretrained.new_encoder`.
+    path: Prefix of the checkpoint.
+    root: What the encoder is called in its root.
+
+  Raises:
+    InputError: if a variable is not there, or has another shape.
+  """
+  checkpoint = tf.train.Checkpoint(**{root: encoder})
   try:
     checkpoint.read(path).assert_existing_objects_matched().expect_partial()
   except (AssertionError, ValueError) as error:
     reason = str(error).split("\n")[0]
     raise InputError(
-      f"{path}: does not fit bert_config.json: {reason}"
+      f"{path}: does not fit its configuration: {reason}"
     ) from None
