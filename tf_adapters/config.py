@@ -118,6 +118,11 @@ class TuningConfig:
 class AdapterConfig:
   """Where adapters sit and what trains beside them; see `tf_adapters.build`.
 
+  Source: of `houlsby` Houlsby et al., ICML 2019, section 2.1; of `pfeiffer`
+  Pfeiffer et al., "AdapterFusion", EACL 2021, as AdapterHub runs it; of
+  `parallel` He et al., "Towards a Unified View of Parameter-Efficient Transfer
+  Learning", ICLR 2022, section 4.
+
   Attributes:
     method: `houlsby`, `houlsby_attention` and `houlsby_ffn` (the same after one
       of the two sublayers alone), `pfeiffer` or `parallel`.

@@ -81,6 +81,11 @@ def train(
 ) -> TrainResult:
   """Trains one task and adds it to a store.
 
+  The defaults are the protocol of Houlsby et al., ICML 2019, section 3.1:
+  adapters, LayerNorms and head by Adam, here with decoupled weight decay as in
+  its code; a warm-up over a tenth of the steps, then a linear decay; batches of
+  32; the best epoch by the dev set.
+
   A run that was interrupted continues when it is started again with the
   same settings, data and encoder, and ends with the same module.
 

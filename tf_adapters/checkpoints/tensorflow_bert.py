@@ -5,6 +5,7 @@ import pathlib
 import types
 
 import tensorflow as tf
+import tf_keras
 from official.nlp.modeling.networks import bert_encoder
 
 from tf_adapters.checkpoints import pretrained
@@ -103,13 +104,11 @@ def _restore(encoder, path: str, available) -> None:
   )
 
 
-def restore(
-  encoder: bert_encoder.BertEncoderV2, path: str, root: str
-) -> None:
+def restore(encoder: tf_keras.layers.Layer, path: str, root: str) -> None:
   """Sets all variables from an object-based checkpoint.
 
   Args:
-    encoder: Made by `pretrained.new_encoder`.
+    encoder: Of Model Garden, built.
     path: Prefix of the checkpoint.
     root: What the encoder is called in its root.
 
