@@ -53,6 +53,9 @@ class FileServer(http.server.ThreadingHTTPServer):
       self._thread.join()
     self.server_close()
 
+  def handle_error(self, request, client_address):
+    """Says nothing of clients that hang up."""
+
   def answer(self, method: str, path: str, body: bytes) -> Answer:
     if path in self.contents:
       return Answer(body=self.contents[path])
