@@ -56,6 +56,12 @@ setuptools.setup(
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
+    # The Hub's own client, for its cache, tokens and mirrors: encoder=hf://….
+    "hub": ["huggingface_hub>=1"],
+    # Kaggle's own client, likewise: encoder=kaggle://….
+    "kaggle": ["kagglehub"],
+    # The API page from the docstrings alone, without a configuration.
+    "docs": ["pdoc"],
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
 )

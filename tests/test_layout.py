@@ -20,7 +20,7 @@ ROWS = (
   ("config", "files", "json_files", "memory", "writing"),
   ("validation", "fused", "inputs", "portions", "address", "pieces"),
   ("drawing",),
-  ("task_module", "packing"),
+  ("task_module", "packing", "fetching"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
   ("copied",),
