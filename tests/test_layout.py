@@ -35,6 +35,7 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning"),
+  ("curves", "notebook"),
   ("command_line",),
   ("__main__",),
 )
