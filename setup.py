@@ -56,8 +56,10 @@ setuptools.setup(
     "grpc": ["tensorflow-serving-api==2.20.0"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
-    # What the notebooks of colab/ draw and slide with.
-    "notebook": ["ipywidgets", "matplotlib", "optuna>=4"],
+    # What the notebooks of colab/ take, draw and slide with.
+    "notebook": [
+      "huggingface_hub>=1", "ipywidgets", "matplotlib", "optuna>=4"
+    ],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},

@@ -74,7 +74,7 @@ def run(name: str, folder: pathlib.Path, asked: str, **environment):
   client.execute(env={
     **os.environ,
     "PATH": SEARCH,
-    "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+    "PYTHONPATH": str(ROOT),  # for our stand-in of TensorFlow Serving
     "IPYTHONDIR": str(folder / "ipython"),
     "TF_ADAPTERS_SMALL": "1",
     "TF_CPP_MIN_LOG_LEVEL": "3",

@@ -231,3 +231,48 @@ def _check_settings_of_glue(value) -> None:
       mine[room][leaf] = shipped[room][leaf]
     mine["encoder"], mine["store"] = shipped["encoder"], shipped["store"]
     assert mine == shipped, name
+
+
+@pytest.mark.minilm
+@pytest.mark.usefixtures("needs_minilm")
+def test_studies_are_run_and_shown_and_sliders_move(tmp_path):
+  cells, value = run("trade_off_and_ablation", tmp_path, """{
+    "first": shown_table.value, "first_picture": hash(shown_picture.value),
+    "moved": [setattr(size, "value", 8), setattr(tasks, "value", 3),
+              setattr(placement, "value", "pfeiffer")],
+    "then": shown_table.value, "then_picture": hash(shown_picture.value),
+    "widgets": [type(row).__name__ for row in rows],
+    "results": {name: json.load(open(WORK / "studies" / name / "results.json"))
+                for name in ("trade-off", "ablation")}}""")
+  # README's numbers, of houlsby 64 and ten tasks.
+  plan = text(cells["plan"])
+  for shown in (plan, value["first"]):
+    for number in ("2,419,202", "2.21%", "108,893,186", "534.9"):
+      assert number in shown
+  assert len(pictures(cells["plan"])) == 1
+  # One bottleneck of size 8 in each of 12 blocks of width 768, and a head.
+  own = 12 * (2 * 768 * 8 + 768 + 8) + 2 * 768 + 2
+  assert f"{own:,}" in value["then"] and "3 tasks" in value["then"]
+  assert value["then_picture"] != value["first_picture"]
+  found = value["results"]["trade-off"]["points"]
+  points = {(point["series"], point["value"]): point for point in found}
+  assert set(points) == {
+    ("full", None), ("adapter", 8), ("top_k", 1), ("layer_norm", None)
+  }
+  for point in points.values():
+    assert not point["failed"] and len(point["runs"]) == 1
+    assert 0 <= point["runs"][0]["score"] <= 100
+  # Two bottlenecks a block, 13 LayerNorms, a head of five labels.
+  adapters = 2 * 6 * (2 * 384 * 8 + 384 + 8) + 13 * 2 * 384 + 5 * 384 + 5
+  assert points["adapter", 8]["trained"] == adapters
+  assert points["layer_norm", None]["trained"] == 13 * 2 * 384 + 5 * 384 + 5
+  (ablated,) = value["results"]["ablation"]["points"]
+  spans = ablated["runs"][0]["inspected"]["spans"]
+  for first, row in enumerate(spans):
+    assert [score is None for score in row] == [
+      last < first for last in range(6)
+    ]
+  for cell, count in (("trade-off", 1), ("ablation", 2)):
+    assert len(pictures(cells[cell])) == count
+  page = (tmp_path / "trade_off" / "studies" / "report.html").read_text()
+  assert page.count("data:image/png") == 3
