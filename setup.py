@@ -47,13 +47,13 @@ setuptools.setup(
     "scipy",  # correlations
     "tensorboard",  # curves
     "tensorflow-datasets",  # data sets by name
+    # Requests for the server to warm up by, in each export, and `Client` over
+    # gRPC; newer ones need a newer TensorFlow.
+    "tensorflow-serving-api==2.20.0",
   ],
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
-    # TensorFlow Serving's own stubs, for `Client` over gRPC; newer ones need
-    # a newer TensorFlow.
-    "grpc": ["tensorflow-serving-api==2.20.0"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
     # What the notebooks of colab/ take, draw and slide with.

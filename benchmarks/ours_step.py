@@ -128,8 +128,8 @@ def step(options) -> dict:
 def _infer(options, model, vocabulary: int) -> dict:
   """Batches of the predictor's own size, whatever `--batch` is."""
   tokens = random_tokens(options, _ANSWERS, vocabulary)
-  low = compute.prepare(model.encoder.parts, options.precision).low
-  predictor = inference.Predictor(model, low=low)
+  parts = compute.prepare(model.encoder.parts, options.precision).parts
+  predictor = inference.Predictor(model, parts=parts)
   clock = common.Clock(lambda: predictor.logits(tokens), options.steps)
   return clock.report(_ANSWERS)
 

@@ -96,6 +96,41 @@ def step(options) -> dict:
   return clock.report(options.batch)
 
 
+def mixed(options) -> dict:
+  """A batch whose rows belong to several tasks, as token ids."""
+  model = make_model(options, classes=2)
+  names = [f"task_{number}" for number in range(options.tasks)]
+  for name in names:
+    model.add_adapter(name, config=model.adapters_config.get("task"))
+    model.add_classification_head(name, num_labels=2, layers=1)
+  model.eval()
+  random = torch.Generator().manual_seed(options.seed)
+  rows = options.batch // options.tasks
+  shape = (options.batch, options.seq)
+  vocabulary = model.config.vocab_size
+  ids = torch.randint(1000, vocabulary, shape, generator=random)
+  inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+  def at_once():
+    """Rows sorted by task, one pass."""
+    split = adapters.composition.BatchSplit(*names, batch_sizes=rows)
+    model.active_adapters = model.active_head = split
+    return model(**inputs)
+
+  def one_by_one():
+    """Rows in any order, a pass a task."""
+    for number, name in enumerate(names):
+      model.active_adapters = model.active_head = name
+      part = slice(number, None, len(names))
+      model(**{key: value[part] for key, value in inputs.items()})
+
+  def one():
+    with torch.inference_mode(), autocast(options):
+      (one_by_one if options.loop else at_once)()
+
+  return common.Clock(one, options.steps).report(options.batch)
+
+
 class Examples:
   """Tokenised examples of one file, padded batch by batch."""
 
@@ -225,6 +260,14 @@ def main() -> None:
     command.add_argument("--bf16", action="store_true")
     command.add_argument("--activation", default="gelu", help="of the adapter")
     command.set_defaults(run=run, mode="adapter")
+  command = commands.add_parser("mixed", help=mixed.__doc__)
+  common.add_model_options(command)
+  common.add_step_options(command)
+  command.add_argument("--bf16", action="store_true")
+  command.add_argument("--activation", default="gelu", help="of the adapter")
+  command.add_argument("--tasks", type=int, default=16)
+  command.add_argument("--loop", action="store_true", help="a pass a task")
+  command.set_defaults(run=mixed)
   commands.choices["task"].add_argument(
     "--group-by-length", action="store_true", help="batches of similar length"
   )

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 import tf_adapters
-from tf_adapters import parts
+from tf_adapters import pieces
 
 ACTIVATIONS = {
   "gelu_tanh": lambda x: (
@@ -260,7 +260,7 @@ def test_bad_argument_of_the_head_is_named(name, value):
 
 def test_norm_normalises():
   gamma, beta = normal(6), normal(6, seed=1)
-  norm = parts.Norm(tf.Variable(gamma), tf.Variable(beta), 1e-3)
+  norm = pieces.Norm(tf.Variable(gamma), tf.Variable(beta), 1e-3)
   x = normal(4, 3, 6, seed=2)
   centred = x - x.mean(-1, keepdims=True)
   unit = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-3)
@@ -269,7 +269,7 @@ def test_norm_normalises():
 
 def test_linear_maps_by_kernels_split_by_heads():
   kernel, bias = normal(6, 2, 2), normal(2, 2, seed=1)
-  linear = parts.Linear(tf.Variable(kernel), tf.Variable(bias), 6, 4)
+  linear = pieces.Linear(tf.Variable(kernel), tf.Variable(bias), 6, 4)
   x = normal(3, 6, seed=2)
   expected = x @ kernel.reshape(6, 4) + bias.ravel()
   np.testing.assert_allclose(linear(x), expected, rtol=1e-5, atol=1e-5)

@@ -350,14 +350,6 @@ def test_address_and_protocol_that_contradict():
     tf_adapters.Client("grpc://localhost:8500", protocol="rest")
 
 
-def test_grpc_without_its_packages(monkeypatch):
-  monkeypatch.delitem(sys.modules, "tf_adapters.client.rpc", raising=False)
-  monkeypatch.delattr("tf_adapters.client.rpc", raising=False)
-  monkeypatch.setitem(sys.modules, "grpc", None)
-  with pytest.raises(tf_adapters.InputError, match=r"tf-adapters\[grpc\]"):
-    tf_adapters.Client("localhost:8500", protocol="grpc")
-
-
 # --- Models and versions -----------------------------------------------------
 
 

@@ -1,24 +1,17 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""The client over gRPC, against the official servicer of TensorFlow Serving.
-
-Needs `pip install tensorflow-serving-api==2.20.0`; skipped without.
-"""
+"""The client over gRPC, against the official servicer of TensorFlow Serving."""
 
 import collections
 import concurrent.futures
 import socket
 import time
 
+import grpc
 import pytest
+from tensorflow_serving.apis import prediction_service_pb2_grpc as service
 
 import tf_adapters
 from tests import serving_stub
-
-grpc = pytest.importorskip("grpc")
-service = pytest.importorskip(
-  "tensorflow_serving.apis.prediction_service_pb2_grpc",
-  reason="needs tensorflow-serving-api",
-)
 
 
 class Servicer(service.PredictionServiceServicer):

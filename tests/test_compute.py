@@ -172,8 +172,8 @@ def test_auto_takes_bfloat16_where_the_processor_has_it(
   report.write_text(f"flags\t\t: {flags}\n")
   monkeypatch.setattr(compute_lib, "_CPU_REPORT", report)
   parts = make_model(encoder).encoder.borrowed
-  assert (compute_lib.prepare(parts, "auto").low is not None) == expected
-  assert compute_lib.prepare(parts, "float32").low is None
+  assert (compute_lib.prepare(parts, "auto").parts is not None) == expected
+  assert compute_lib.prepare(parts, "float32").parts is None
 
 
 def test_task_variables_stay_the_only_ones_of_the_model(encoder):

@@ -18,7 +18,7 @@ ROWS = (
   ("errors", "version", "environment", "reserved"),
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
-  ("validation", "fused", "inputs", "portions", "address"),
+  ("validation", "fused", "inputs", "portions", "address", "pieces"),
   ("task_module", "packing"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),

@@ -396,11 +396,11 @@ def test_only_what_is_frozen_is_lowered(encoder, name):
   parts = model.encoder.parts
   low = compute_lib.prepare(parts, "bfloat16")
   if name in ("full", "top_2"):
-    assert low.low is None
+    assert low.parts is None
     return
   own = {address.name for address, _ in model.encoder.owned()}
   for (address, lowered), (_, variable) in zip(
-    low.low.addressed(), parts.addressed(), strict=True
+    low.parts.addressed(), parts.addressed(), strict=True
   ):
     linear = address.block is not None and address.piece in LINEARS
     if address.name in own or not linear:

@@ -176,6 +176,34 @@ def test_pairs_lose_tokens_from_the_longer_text(rows, max_length):
   assert x["input_mask"].shape[1] == min(longest, max_length)
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+  rows=st.lists(
+    st.tuples(SEQUENCES, SEQUENCES, st.integers(8, 20), st.booleans()),
+    max_size=4,
+  )
+)
+def test_rows_that_differ_are_cut_each_like_its_own(rows):
+  tokenizer = Tokenizer(LETTERS, True, 32)
+  texts, texts_b = (
+    tf.constant([" ".join(row[side]) for row in rows], tf.string)
+    for side in (0, 1)
+  )
+  ids, types = tokenizer.by_row(
+    texts,
+    texts_b,
+    tf.constant([row[2] for row in rows], tf.int32),
+    tf.constant([row[3] for row in rows], tf.bool),
+  )
+  for number, (first, second, limit, paired) in enumerate(rows):
+    alone = Tokenizer(LETTERS, True, limit).ragged(
+      tf.constant([" ".join(first)]),
+      tf.constant([" ".join(second)]) if paired else None,
+    )
+    assert ids[number].numpy().tolist() == alone[0][0].numpy().tolist()
+    assert types[number].numpy().tolist() == alone[1][0].numpy().tolist()
+
+
 @settings(max_examples=30, deadline=None)
 @given(words=SEQUENCES, max_length=st.integers(8, 20))
 def test_single_texts_lose_their_end(words, max_length):

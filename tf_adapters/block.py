@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """One borrowed Transformer block with a task's adapters in between."""
 
+import dataclasses
 import random
 from typing import NamedTuple
 
@@ -12,7 +13,6 @@ from tf_adapters import methods
 from tf_adapters import parts as parts_lib
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
-from tf_adapters.layers.adapter import ACTIVATIONS
 from tf_adapters.layers.adapter import AdapterLayer
 
 
@@ -22,11 +22,16 @@ class AdapterBlock(tf_keras.layers.Layer):
   Shapes: `[batch, seq, hidden]` in; `[batch, seq or queries, hidden]` out.
 
   Args:
-    block: The weights that the task computes with; read, never assigned to.
+    block: The weights that the task computes with, but for its adapters;
+      read, never assigned to.
     method: Where adapters go.
     config: Their options; `None` leaves the block as it is.
     seed: Seed of the adapters.
     site: Number of this block's first place for dropout.
+
+  Attributes:
+    adapters: Layers by sublayer.
+    block: All weights that the task computes with.
   """
 
   def __init__(
@@ -39,15 +44,9 @@ class AdapterBlock(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**kwargs)
-    self._block = block
-    self._method = method
     self._site = site
     self.adapters = {}
-    self.attention_norm = block.attention_norm
-    self.output_norm = block.output_norm
-    if config is None:
-      return
-    for sublayer in method.sublayers:
+    for sublayer in method.sublayers if config else ():
       self.adapters[sublayer] = AdapterLayer(
         size=config.size,
         activation=config.activation or method.activation,
@@ -60,8 +59,15 @@ class AdapterBlock(tf_keras.layers.Layer):
         dtype=self.dtype_policy,
       )
       self.adapters[sublayer].build([None, None, block.output.outputs])
+    self.block = dataclasses.replace(
+      block,
+      adapters={
+        sublayer: (layer.bottleneck(method.z),)
+        for sublayer, layer in self.adapters.items()
+      },
+    )
 
-  def call(self, x, bias, noise=None, queries=None, low=None, compiled=False):
+  def call(self, x, bias, noise=None, queries=None, block=None, compiled=False):
     """Runs the block.
 
     Args:
@@ -71,11 +77,10 @@ class AdapterBlock(tf_keras.layers.Layer):
       noise: `Noise` in training, else None.
       queries: The positions of `x` to compute, `[batch, queries, hidden]`;
         None: all.
-      low: The same weights, the frozen ones in low precision; None: as they
-        are.
+      block: Weights to compute with in the place of `self.block`.
       compiled: Whether XLA compiles what lies between products.
     """
-    run = _Run(low or self._block, noise, compiled)
+    run = _Run(block or self.block, noise, compiled)
     kept = x if queries is None else queries
     a = self._attention(run, kept, x, bias)
     h = self._close(run, "attention", kept, a)
@@ -117,14 +122,17 @@ class AdapterBlock(tf_keras.layers.Layer):
     """Y = LN(x + h + s·B(z)), with h and B(z) after their dropouts."""
     place = self._site + {"attention": 1, "output": 3}[sublayer]
     rate = getattr(run.block, f"{sublayer}_dropout")
-    norm = getattr(self, f"{sublayer}_norm")
-    if sublayer not in self.adapters:
+    norm = getattr(run.block, f"{sublayer}_norm")
+    adapters = run.block.adapters.get(sublayer, ())
+    if not adapters:
       h = dropout_lib.dropout(h, rate, run.noise, place, run.compiled)
       return normalise(norm, x, h, compiled=run.compiled)
-    adapter = self.adapters[sublayer]
+    if len(adapters) > 1 or adapters[0].kernels[0].shape.rank == 3:
+      return kernels.close_by_row(x, h, norm, adapters)
+    (adapter,) = adapters
     how = kernels.Sublayer(
-      z=self._method.z,
-      activation=ACTIVATIONS[adapter.activation],
+      z=adapter.z,
+      activation=adapter.activation,
       scale=adapter.scale,
       rate=rate,
       adapter_rate=adapter.dropout,

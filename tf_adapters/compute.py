@@ -20,9 +20,10 @@ class Compute:
 
   Attributes:
     compiled: Whether XLA makes single kernels of what lies between products.
-    low: The parts with the frozen kernels of their blocks in bfloat16, for
-      products in bfloat16; None: as the parts are. Activations between
-      blocks, LayerNorms, softmax and whatever trains stay float32.
+    parts: What to compute with in the place of the model's own parts: those
+      with the frozen kernels of their blocks in bfloat16, say, for products in
+      bfloat16, while activations between blocks, LayerNorms, softmax and
+      whatever trains stay float32.
     recompute: Whether the backward pass computes a block's inner activations
       again instead of keeping them.
     portions: Whether training takes a large batch in portions and adds up
@@ -30,7 +31,7 @@ class Compute:
   """
 
   compiled: bool = False
-  low: Parts | None = None
+  parts: Parts | None = None
   recompute: bool = False
   portions: bool = False
 
@@ -53,7 +54,7 @@ def prepare(parts: Parts, precision: str, **ways: bool) -> Compute:
   mixed = parts.policy.compute_dtype != "float32"
   copies = precision == "bfloat16" and not mixed and not _accelerator()
   low = parts.lowered() if copies else parts
-  return Compute(low=None if low is parts else low, **ways)
+  return Compute(parts=None if low is parts else low, **ways)
 
 
 @contextlib.contextmanager

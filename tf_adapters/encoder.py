@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """All blocks of one borrowed encoder with one task's adapters in between."""
 
+import dataclasses
 import random
 
 import tensorflow as tf
@@ -44,10 +45,6 @@ class AdapterEncoder(tf_keras.Model):
     self._copies = Copies(name="copies")
     self.parts = strategies.tune(borrowed, plan, self._copies, seeds)
     self._added = [layer for _, layer in self.parts.added()]
-    self.first_trained = strategies.first_trained(self.parts, borrowed, plan)
-    # The first block above the prefix. The last one always is: of it only
-    # those positions are computed that somebody reads.
-    self._start = min(self.first_trained, plan.blocks - 1)
     self.adapter_blocks = [
       AdapterBlock(
         block,
@@ -60,6 +57,13 @@ class AdapterEncoder(tf_keras.Model):
       )
       for index, block in enumerate(self.parts.blocks)
     ]
+    self.parts = dataclasses.replace(
+      self.parts, blocks=tuple(layer.block for layer in self.adapter_blocks)
+    )
+    self.first_trained = strategies.first_trained(self.parts, borrowed, plan)
+    # The first block above the prefix. The last one always is: of it only
+    # those positions are computed that somebody reads.
+    self._start = min(self.first_trained, plan.blocks - 1)
     # As on Model Garden's encoders, so that its heads take this one too.
     self.inputs = {
       name: tf_keras.Input([None], dtype=tf.int32, name=name)
@@ -89,13 +93,14 @@ class AdapterEncoder(tf_keras.Model):
         fresh one in training.
       output_range: How many positions of the last block to compute, from
         the first; None: all.
-      compute: In which precision, compiled or not; None: as the encoder is,
-        op by op.
+      compute: With which weights, in which precision, compiled or not; None:
+        as the encoder is, op by op.
     """
     compute = compute or PLAIN
+    parts = compute.parts or self.parts
     inputs, front = inputs_lib.unpack(inputs), 0
-    if self.parts.prompt is not None:
-      inputs, front = inputs_lib.with_prompts(inputs, self.parts.prompt.length)
+    if parts.prompt is not None:
+      inputs, front = inputs_lib.with_prompts(inputs, parts.prompt.length)
     drops = training and self.first_trained < len(self.adapter_blocks)
     noise = (noise or fresh_noise()) if drops else None
     if self._start:
@@ -116,7 +121,7 @@ class AdapterEncoder(tf_keras.Model):
       outputs[:-1] = [y[:, front:] for y in outputs[:-1]]
     if "first_tokens" in inputs:
       x = tf.reshape(x, [-1, 1, x.shape[-1]])
-    pooled = tf.nn.tanh(self.parts.pooler(x[:, 0]))
+    pooled = tf.nn.tanh(parts.pooler(x[:, 0]))
     return {
       "sequence_output": x,
       "pooled_output": pooled,
@@ -146,19 +151,19 @@ class AdapterEncoder(tf_keras.Model):
 
   def _run(self, index, compute, noise, x, bias, queries=None):
     block = self.adapter_blocks[index]
-    low = compute.low and compute.low.blocks[index]
+    weights = compute.parts and compute.parts.blocks[index]
     # Of few positions a kernel takes longer to make than it ever saves.
     compiled = compute.compiled and queries is None
 
     def run(x, bias, *queries):
-      return block(x, bias, noise, *queries, low=low, compiled=compiled)
+      return block(x, bias, noise, *queries, block=weights, compiled=compiled)
 
     if compute.recompute and noise is not None:
       run = tf.recompute_grad(run)
     return run(x, bias, *([] if queries is None else [queries]))
 
   def _embed(self, inputs, noise, compute, front=0):
-    parts = self.parts
+    parts = compute.parts or self.parts
     positions = inputs.get("input_positions")
     if positions is None:
       length = tf.shape(inputs["input_word_ids"])[1]
@@ -179,9 +184,10 @@ class AdapterEncoder(tf_keras.Model):
 
   def _after_prompts(self, x, texts, compute):
     """`x` `[batch, seq, hidden]` after a prompt for each of a row's texts."""
+    parts = compute.parts or self.parts
     prompt = normalise(
-      self.parts.embedding_norm,
-      self.parts.prompt.embeddings[None],
+      parts.embedding_norm,
+      parts.prompt.embeddings[None],
       compiled=compute.compiled,
     )
     front = tf.tile(tf.cast(prompt, x.dtype), [tf.shape(x)[0], texts, 1])

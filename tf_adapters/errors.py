@@ -9,6 +9,15 @@ class InputError(ValueError):
   """
 
 
+class ExportError(InputError):
+  """An export that TensorFlow Serving would refuse; it was not published.
+
+  A sentence for each reason. What was to be exported is whole, but its
+  encoder is of a kind that the export does not support, or there is a defect
+  in this package; nothing but another encoder or version helps.
+  """
+
+
 class ServerError(Exception):
   """A model server that cannot be reached, or answers otherwise than it should.
 

@@ -7,6 +7,7 @@ from official.nlp.modeling import layers as garden_layers
 from official.nlp.modeling.networks import bert_encoder
 
 from tf_adapters import parts
+from tf_adapters import pieces
 from tf_adapters.errors import InputError
 
 
@@ -123,11 +124,11 @@ def _block(layer: tf_keras.layers.Layer) -> parts.Block:
   )
 
 
-def _linear(layer: tf_keras.layers.Layer) -> parts.Linear:
+def _linear(layer: tf_keras.layers.Layer) -> pieces.Linear:
   outputs = layer.bias.shape.num_elements()
   inputs = layer.kernel.shape.num_elements() // outputs
-  return parts.Linear(layer.kernel, layer.bias, inputs, outputs)
+  return pieces.Linear(layer.kernel, layer.bias, inputs, outputs)
 
 
-def _norm(layer: tf_keras.layers.Layer) -> parts.Norm:
-  return parts.Norm(layer.gamma, layer.beta, layer.epsilon)
+def _norm(layer: tf_keras.layers.Layer) -> pieces.Norm:
+  return pieces.Norm(layer.gamma, layer.beta, layer.epsilon)

@@ -22,18 +22,18 @@ class Predictor:
   Args:
     model: Made by `tf_adapters.build` with a `Head`.
     strategy: The one under which the model was made.
-    low: The encoder in low precision, as `Compute` has it.
+    parts: To compute with, as `Compute` has them.
   """
 
   def __init__(
     self,
     model: TaskModel,
     strategy: tf.distribute.Strategy | None = None,
-    low: compute_lib.Parts | None = None,
+    parts: compute_lib.Parts | None = None,
   ):
     self._model = model
     self._strategy = strategy or tf.distribute.get_strategy()
-    self._low = low
+    self._parts = parts
     self._cuts = distribution.fuses_kernels(self._strategy)
     self._forward = tf.function(self._forward_once)
 
@@ -64,7 +64,7 @@ class Predictor:
     return result
 
   def _forward_once(self, batch, compiled):
-    compute = compute_lib.Compute(compiled=compiled, low=self._low)
+    compute = compute_lib.Compute(compiled=compiled, parts=self._parts)
 
     def forward(batch):
       return self._model(batch, compute=compute)

@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Between task modules on disk and models in memory."""
 
+from collections.abc import Iterable
+
 import tf_keras
 
 from tf_adapters import config as config_lib
@@ -53,9 +55,16 @@ def restore(
   task = tasks.from_dict(module.definition)
   config = settings_lib.from_dict(module.config)
   model = new_model(encoder, task, config)
-  variables = {
-    item.name: item.variable for item in tuning.task_variables(model)
-  }
+  items = tuning.task_variables(model)
+  check(module, items)
+  for item in items:
+    item.variable.assign(module.weights[item.name])
+  return model, task
+
+
+def check(module: Module, items: Iterable[tuning.TaskVariable]) -> None:
+  """Raises `InputError` unless a module's weights are exactly a model's."""
+  variables = {item.name: item.variable for item in items}
   where = f"the module of the task {module.task!r}"
   for name in sorted(variables.keys() - module.weights.keys()):
     raise InputError(f"{where} lacks the weight `{name}`.")
@@ -68,6 +77,3 @@ def restore(
         f"{where}: `{name}` must have shape {list(variable.shape)}; got "
         f"{list(value.shape)} {value.dtype}."
       )
-  for name, variable in variables.items():
-    variable.assign(module.weights[name])
-  return model, task

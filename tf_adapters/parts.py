@@ -9,8 +9,8 @@ import dataclasses
 import operator
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
-from typing import ClassVar
 
 import tensorflow as tf
 import tf_keras
@@ -19,116 +19,10 @@ from tf_adapters.address import BLOCK_LINEARS
 from tf_adapters.address import BLOCK_PIECES
 from tf_adapters.address import EMBEDDINGS
 from tf_adapters.address import Address
-
-
-@dataclasses.dataclass(frozen=True)
-class Linear:
-  """A dense map y = x·W + b; W and b may be stored split by heads.
-
-  Attributes:
-    kernel: Variable of `inputs` x `outputs` numbers, in that order; a tensor
-      if lowered.
-    bias: The same of `outputs` numbers.
-    inputs: Width of x.
-    outputs: Width of y.
-    trains: Which of the variables are a task's own and get gradients.
-    added: A task's own map of x whose result is added to y.
-  """
-
-  kernel: tf.Variable
-  bias: tf.Variable
-  inputs: int
-  outputs: int
-  trains: tuple[str, ...] = ()
-  added: Callable[[tf.Tensor], tf.Tensor] | None = None
-
-  VARIABLES: ClassVar[tuple[str, ...]] = ("kernel", "bias")
-
-  def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """Maps `[..., inputs]` to `[..., outputs]`.
-
-    The product is computed, and returned, in the dtype of the kernel if that
-    is a lower precision, else in that of `x`.
-    """
-    read = x
-    if self.kernel.dtype == tf.bfloat16:
-      read = tf.cast(x, tf.bfloat16)
-    y = dense(read, self.matrix, tf.reshape(self.bias, [self.outputs]))
-    return y if self.added is None else y + tf.cast(self.added(x), y.dtype)
-
-  @property
-  def matrix(self) -> tf.Tensor:
-    """The kernel as `[inputs, outputs]`."""
-    return tf.reshape(self.kernel, [self.inputs, self.outputs])
-
-  @property
-  def frozen(self) -> bool:
-    """Whether it is the encoder's, and nothing else."""
-    return not self.trains and self.added is None
-
-  def lowered(self) -> "Linear":
-    """The same with what is frozen in bfloat16.
-
-    Nothing keeps that in step with this one, so what trains stays as it is.
-    """
-    if "kernel" in self.trains:
-      return self
-    lower = [name for name in self.VARIABLES if name not in self.trains]
-    return dataclasses.replace(
-      self,
-      **{name: tf.cast(getattr(self, name), tf.bfloat16) for name in lower},
-    )
-
-
-@tf.custom_gradient
-def _add_bias(y, bias):
-  def gradient(upstream):
-    # A product sums faster than the op's own gradient, and in float32.
-    ones = tf.ones([1, tf.shape(upstream)[0]], upstream.dtype)
-    return upstream, tf.linalg.matmul(ones, upstream)[0]
-
-  return tf.nn.bias_add(y, bias), gradient  # one kernel with the product
-
-
-def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-  """x·W + b in the dtype of `x`: `[..., inputs]` to `[..., outputs]`."""
-  inputs, outputs = kernel.shape
-  # One plain product: an einsum over `...` has a gradient with respect to W
-  # that makes an outer product for every token before it sums them.
-  y = tf.linalg.matmul(tf.reshape(x, [-1, inputs]), tf.cast(kernel, x.dtype))
-  y = _add_bias(y, tf.cast(bias, x.dtype))
-  return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], axis=0))
-
-
-@dataclasses.dataclass(frozen=True)
-class Norm:
-  """Layer normalisation over the last axis, in float32 as BERT has it.
-
-  Attributes:
-    gamma: `[hidden]`.
-    beta: `[hidden]`.
-    epsilon: Added to the variance.
-    trains: Which of the variables are a task's own and get gradients.
-  """
-
-  gamma: tf.Variable
-  beta: tf.Variable
-  epsilon: float
-  trains: tuple[str, ...] = ()
-
-  VARIABLES: ClassVar[tuple[str, ...]] = ("gamma", "beta")
-
-  def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    return layer_norm(x, self.gamma, self.beta, self.epsilon)
-
-
-def layer_norm(
-  x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float
-) -> tf.Tensor:
-  """(x - mean) / sqrt(variance + epsilon) · gamma + beta, in float32."""
-  x = tf.cast(x, tf.float32)
-  mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-  return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+from tf_adapters.pieces import Bottleneck
+from tf_adapters.pieces import Linear
+from tf_adapters.pieces import Norm
+from tf_adapters.pieces import Read
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,6 +37,8 @@ class Block:
     output_dropout: Rate on the feed-forward sublayer's output.
     query_key_value: The three in one, if lowered and frozen.
     prefix: A task's own keys and values before those of each text.
+    adapters: What is added at the end of the sublayers `attention` and
+      `output`: for a model's own task at most one each.
   """
 
   query: Linear
@@ -160,6 +56,9 @@ class Block:
   output_dropout: float
   query_key_value: Linear | None = None
   prefix: Any = None
+  adapters: Mapping[str, tuple[Bottleneck, ...]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def lowered(self) -> "Block":
     """The same with frozen kernels and biases in bfloat16."""
@@ -176,6 +75,24 @@ class Block:
       outputs=sum(part.outputs for part in three),
     )
     return dataclasses.replace(self, **linears, query_key_value=merged)
+
+  def mapped(self, read: Read) -> "Block":
+    """The same with `read(variable)` in the place of each variable."""
+    pieces = {
+      name: getattr(self, name).mapped(read) for name in BLOCK_PIECES
+    }
+    adapters = {
+      sublayer: tuple(bottleneck.mapped(read) for bottleneck in bottlenecks)
+      for sublayer, bottlenecks in self.adapters.items()
+    }
+    prefix = None if self.prefix is None else self.prefix.mapped(read)
+    return dataclasses.replace(
+      self,
+      **pieces,
+      adapters=adapters,
+      prefix=prefix,
+      query_key_value=None,  # made of kernels that are others now
+    )
 
   def added(self) -> Iterator[tuple[str, Any]]:
     """Layers that a task put beside the block's own, by name."""
@@ -228,6 +145,25 @@ class Parts:
     if all(map(operator.is_, blocks, self.blocks)):
       return self
     return dataclasses.replace(self, blocks=blocks)
+
+  def mapped(self, read: Read) -> "Parts":
+    """The same with `read(variable)` in the place of each variable.
+
+    A variable's shape may get one more axis in front, for weights of each row
+    of a batch, where it is of a LayerNorm, a bottleneck or a low-rank update;
+    vectors then are `[batch, 1, n]`.
+    """
+    return dataclasses.replace(
+      self,
+      **{
+        f"{kind}_embeddings": read(getattr(self, f"{kind}_embeddings"))
+        for kind in EMBEDDINGS
+      },
+      embedding_norm=self.embedding_norm.mapped(read),
+      blocks=tuple(block.mapped(read) for block in self.blocks),
+      pooler=self.pooler.mapped(read),
+      prompt=None if self.prompt is None else self.prompt.mapped(read),
+    )
 
   def added(self) -> Iterator[tuple[str, Any]]:
     """Layers that a task put beside the encoder's own, by name."""

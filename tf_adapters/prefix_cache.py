@@ -81,7 +81,8 @@ def _on_disk(shape, model, tokens, compute, folder):
 def _key(model, tokens, compute) -> str:
   """Of everything that the outputs depend on."""
   digest = hashlib.sha256()
-  digest.update(f"{model.encoder.first_trained} {compute.low is None}".encode())
+  exact = compute.parts is None
+  digest.update(f"{model.encoder.first_trained} {exact}".encode())
   for array in (tokens.ids, tokens.starts, tokens.firsts):
     digest.update(np.ascontiguousarray(array))
   for _, variable in model.encoder.borrowed.named():

@@ -44,6 +44,7 @@ class Module:
     parameters: How many it trains.
     weights: Its variables by name.
     package_version: That wrote it.
+    weights_sha256: Checksum of the weights' file, where it was read from one.
     test_metrics: Scores on a test set, where there was one.
   """
 
@@ -57,6 +58,7 @@ class Module:
   parameters: int
   weights: dict[str, np.ndarray] = dataclasses.field(repr=False)
   package_version: str = ""
+  weights_sha256: str = ""
   test_metrics: dict[str, float | None] = dataclasses.field(
     default_factory=dict
   )

@@ -88,6 +88,48 @@ class Tokenizer:
     trimmed = tf_text.RoundRobinTrimmer(room).trim(segments)
     return tf_text.combine_segments(trimmed, self.cls, self.sep)
 
+  def by_row(
+    self,
+    text: tf.Tensor,
+    text_b: tf.Tensor,
+    limit: tf.Tensor,
+    paired: tf.Tensor,
+  ) -> tuple[tf.RaggedTensor, tf.RaggedTensor]:
+    """As `ragged`, of rows that differ in what they are.
+
+    Args:
+      text: string `[batch]`.
+      text_b: string `[batch]`, read in rows that are pairs.
+      limit: int32 `[batch]`, longest result in tokens, in the place of
+        `max_length`.
+      paired: bool `[batch]`.
+    """
+    first, second = self.pieces(text), self.pieces(as_many(text_b, text))
+    paired = tf.cast(paired, tf.int64)
+    room = tf.cast(limit, tf.int64) - 2 - paired
+    sizes = first.row_lengths(), second.row_lengths() * paired
+    # What trimming in turn comes to; the first text keeps the odd token.
+    half = room // 2
+    kept = tf.minimum(sizes[0], tf.maximum(room - sizes[1], room - half))
+    kept_b = tf.minimum(sizes[1], tf.maximum(room - sizes[0], half))
+    column = tf.ones([tf.size(kept), 1], tf.int32)
+    last = tf.RaggedTensor.from_row_lengths(
+      tf.repeat(self.sep, tf.reduce_sum(paired)), paired
+    )
+    ids = tf.concat(
+      [
+        column * self.cls,
+        _first(first, kept),
+        column * self.sep,
+        _first(second, kept_b),
+        last,
+      ],
+      axis=1,
+    )
+    places = tf.ragged.range(ids.row_lengths())
+    beyond = places.values >= tf.gather(kept + 2, places.value_rowids())
+    return ids, ids.with_values(tf.cast(beyond, tf.int32))
+
   def __call__(
     self, text: tf.Tensor, text_b: tf.Tensor | None = None
   ) -> dict[str, tf.Tensor]:
@@ -163,3 +205,10 @@ def as_many(text_b: tf.Tensor, text: tf.Tensor) -> tf.Tensor:
   )
   with tf.control_dependencies([] if same is None else [same]):  # eager: None
     return tf.identity(text_b)
+
+
+def _first(pieces: tf.RaggedTensor, count: tf.Tensor) -> tf.RaggedTensor:
+  """The first `count` `[batch]` of each row."""
+  starts = pieces.row_starts()
+  places = tf.ragged.range(starts, starts + count)
+  return places.with_values(tf.gather(pieces.values, places.values))

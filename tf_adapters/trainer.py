@@ -120,7 +120,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     )
     self.prefix_outputs: np.ndarray | None = None
     self._predictor = inference.Predictor(
-      model, self.strategy, self.compute.low
+      model, self.strategy, self.compute.parts
     )
     step = self.replica_step
     if distribution.compiles_steps(self.strategy):
@@ -218,7 +218,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
 
   def final_scores(self):
     """The same as the module gives them: in the encoder's own precision."""
-    if self.compute.low is None:  # so are those of every epoch
+    if self.compute.parts is None:  # so are those of every epoch
       return self._score(self._predictor)
     return self._score(inference.Predictor(self.model, self.strategy))
 

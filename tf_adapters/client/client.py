@@ -42,8 +42,7 @@ class Client:
     model: The model's name on the server; `model` is that of its container.
     version: One of its versions; None: the newest.
     label: A label of a version instead, as `tf-adapters serve-config` sets it.
-    protocol: `rest` or `grpc` (`pip install 'tf-adapters[grpc]'`) where the
-      address does not say it.
+    protocol: `rest` or `grpc` where the address does not say it.
     labels: The export's `assets.extra/tasks.json`, or labels by task. With
       it `probabilities` go by label; without it they are a list in the order
       of the task's labels, which no server tells.

@@ -1,5 +1,5 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""Picks the protocol by the address; gRPC's packages only where it is used."""
+"""Picks the protocol by the address."""
 
 from collections.abc import Mapping
 
@@ -16,17 +16,13 @@ def connect(
   """Makes ready to ask; connects at the first request.
 
   Raises:
-    InputError: if gRPC is asked for and its stubs are not installed.
+    InputError: if gRPC is asked for in a form, which is REST's.
   """
   if address.protocol == "rest":
     return rest.Rest(address, model, headers, form)
   if form != "column":
     raise InputError("`form` is for REST; gRPC has none.")
-  try:
-    from tf_adapters.client import rpc
-  except ImportError as error:
-    raise InputError(
-      "gRPC needs TensorFlow Serving's stubs: pip install "
-      f"'tf-adapters[grpc]' ({error})."
-    ) from None
+  # Imports TensorFlow, which REST does without.
+  from tf_adapters.client import rpc
+
   return rpc.Rpc(address, model, headers)

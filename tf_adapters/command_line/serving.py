@@ -15,7 +15,12 @@ from tf_adapters.serving import model_config
 def export(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters export`."""
   version = tf_adapters.export(
-    options.store, options.output, merge=options.merge
+    options.store,
+    options.output,
+    tasks=_tasks(options),
+    keep=options.keep,
+    merge=options.merge,
+    examples=options.examples,
   )
   if options.json:
     yield json_line({"path": version})
@@ -23,11 +28,39 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     yield version
 
 
+def _tasks(options: argparse.Namespace) -> "list[str] | tf_adapters.Change":
+  if not (options.add or options.remove):
+    return options.task
+  if options.task:
+    raise InputError("give `--task`, or `--add` and `--remove`, not both.")
+  return tf_adapters.Change(add=options.add, remove=options.remove)
+
+
 def _export_arguments(parser: argparse.ArgumentParser) -> None:
   add_store(parser)
   parser.add_argument("--output", required=True, metavar="DIR")
+  for name, default, text in (
+    ("task", None, "a task to export; by default all are"),
+    ("add", [], "add this task to those of the newest version"),
+    ("remove", [], "leave this task of the newest version out"),
+  ):
+    parser.add_argument(
+      f"--{name}",
+      action="append",
+      default=default,
+      metavar="NAME",
+      help=f"{text}; may be given several times",
+    )
+  parser.add_argument(
+    "--keep", type=int, metavar="N", help="keep the newest N versions only"
+  )
   parser.add_argument(
     "--merge", action="store_true", help="add up the kernels of `lora` tasks"
+  )
+  parser.add_argument(
+    "--examples",
+    action="store_true",
+    help="add signatures for the Classify and Regress calls of a server",
   )
 
 
@@ -97,7 +130,7 @@ def _pair(key: str, word: str) -> tuple[str, str]:
 COMMANDS = (
   Command(
     "export",
-    "Writes all tasks of a store as the next version of one SavedModel.",
+    "Writes tasks of a store as the next version of one SavedModel.",
     _export_arguments,
     export,
   ),

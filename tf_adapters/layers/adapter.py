@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
+from tf_adapters import pieces
 from tf_adapters import validation
 from tf_adapters.layers import dropout as dropout_lib
 from tf_adapters.layers import kernels
@@ -93,6 +94,16 @@ class AdapterLayer(tf_keras.layers.Layer):
     """Kernel and bias down, kernel and bias up."""
     return (
       self.down_kernel, self.down_bias, self.up_kernel, self.up_bias
+    )
+
+  def bottleneck(self, z: str) -> pieces.Bottleneck:
+    """What it adds at the end of a sublayer, where it reads `z`."""
+    return pieces.Bottleneck(
+      self.kernels,
+      z,
+      ACTIVATIONS[self.activation],
+      self.scale,
+      self.dropout,
     )
 
   def _kernel(self, name, shape, index):

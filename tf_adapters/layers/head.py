@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
-from tf_adapters import parts as parts_lib
+from tf_adapters import pieces
 from tf_adapters import validation
 from tf_adapters.layers import dropout as dropout_lib
 
@@ -69,19 +69,11 @@ class Head(tf_keras.layers.Layer):
     super().build(input_shape)
 
   def call(self, inputs, training=None, noise=None):
-    if self.reads == "pooled_output":
-      z = inputs["pooled_output"]
-    elif self.reads == "every_token":
-      z = inputs["sequence_output"]
-    else:
-      z = inputs["sequence_output"][:, 0]
-    z = tf.cast(z, tf.float32)
+    z = features(inputs, self.reads)
     if training:
       noise = noise or dropout_lib.fresh_noise()
       z = dropout_lib.dropout(z, self.dropout, noise, _SITE)
-    if self.reads == "every_token":
-      return parts_lib.dense(z, self.kernel, self.bias)
-    return tf.linalg.matmul(z, self.kernel) + self.bias
+    return logits(z, self.kernel, self.bias)
 
   @property
   def output_range(self) -> int | None:
@@ -96,3 +88,34 @@ class Head(tf_keras.layers.Layer):
       "dropout": self.dropout,
       "seed": self.seed,
     }
+
+
+def features(outputs: dict[str, tf.Tensor], reads: str) -> tf.Tensor:
+  """What a head that `reads` this takes from an encoder's outputs.
+
+  Returns:
+    float32 `[batch, d]`, for `every_token` `[batch, seq, d]`.
+  """
+  if reads == "pooled_output":
+    z = outputs["pooled_output"]
+  elif reads == "every_token":
+    z = outputs["sequence_output"]
+  else:
+    z = outputs["sequence_output"][:, 0]
+  return tf.cast(z, tf.float32)
+
+
+def logits(z: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+  """z·W + b.
+
+  Args:
+    z: `[batch, d]` or `[batch, seq, d]`.
+    kernel: `[d, units]`, or of each row of the batch `[batch, d, units]`, for
+      `z` `[batch, d]`.
+    bias: `[units]`, or `[batch, 1, units]`.
+  """
+  if kernel.shape.rank == 3:
+    return (tf.linalg.matmul(z[:, None], kernel) + bias)[:, 0]
+  if z.shape.rank == 3:
+    return pieces.dense(z, kernel, bias)
+  return tf.linalg.matmul(z, kernel) + bias

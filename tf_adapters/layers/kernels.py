@@ -6,11 +6,12 @@ All compute in float32 and return the dtype of their first tensor.
 
 import functools
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_adapters import parts
+from tf_adapters import pieces
 from tf_adapters.fused import fused
 from tf_adapters.layers import dropout
 
@@ -80,7 +81,7 @@ def norm_of_sum(
   for other in others:
     total = total + tf.cast(other, tf.float32)
   return tf.cast(
-    parts.layer_norm(total, gamma, beta, epsilon), first.dtype
+    pieces.layer_norm(total, gamma, beta, epsilon), first.dtype
   )
 
 
@@ -132,8 +133,8 @@ def _close(
   h = drop_h(tf.cast(h, tf.float32))
   total = tf.cast(x, tf.float32) + h
   z = tf.cast(_read(x, h, total, gamma, beta, how), x.dtype)
-  inner = parts.dense(z, down, down_bias)
-  added = parts.dense(how.activation(inner), up, up_bias)
+  inner = pieces.dense(z, down, down_bias)
+  added = pieces.dense(how.activation(inner), up, up_bias)
   total += how.scale * drop_added(tf.cast(added, tf.float32))
   mean, variance = tf.nn.moments(total, axes=[-1], keepdims=True)
   deviation = tf.math.rsqrt(variance + how.epsilon)
@@ -207,7 +208,7 @@ def _drop(x: tf.Tensor, keys: tf.Tensor | None, rate: float) -> tf.Tensor:
 def _read(x, h, total, gamma, beta, how: Sublayer) -> tf.Tensor:
   """What the bottleneck reads."""
   if how.z == "normalised":
-    return parts.layer_norm(total, gamma, beta, how.epsilon)
+    return pieces.layer_norm(total, gamma, beta, how.epsilon)
   return h if how.z == "output" else x
 
 
@@ -231,6 +232,28 @@ def _dense_gradients(x, kernel, upstream):
 close = fused(_close, gradients=_close_gradients)
 
 
+def close_by_row(
+  x: tf.Tensor,
+  h: tf.Tensor,
+  norm: pieces.Norm,
+  bottlenecks: Sequence[pieces.Bottleneck],
+) -> tf.Tensor:
+  """LayerNorm(x + h + Σ s·B(z)), op by op and without dropout.
+
+  Of any number of bottlenecks, and with weights of each row of the batch: of
+  kernels `[batch, inputs, outputs]`, of vectors `[batch, 1, n]`.
+  """
+  total = tf.cast(x, tf.float32) + tf.cast(h, tf.float32)
+  added = []
+  for one in bottlenecks:
+    how = Sublayer(one.z, one.activation, one.scale, 0.0, 0.0, norm.epsilon)
+    z = _read(x, h, total, norm.gamma, norm.beta, how)
+    down, down_bias, up, up_bias = one.kernels
+    inner = one.activation(tf.linalg.matmul(z, down) + down_bias)
+    added.append(one.scale * (tf.linalg.matmul(inner, up) + up_bias))
+  return tf.cast(norm(tf.add_n([total, *added])), x.dtype)
+
+
 def bottleneck(
   z: tf.Tensor,
   down_kernel: tf.Tensor,
@@ -240,5 +263,5 @@ def bottleneck(
   activation: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
   """act(z·W_down + b_down)·W_up + b_up, in the dtype of `z`."""
-  inner = activation(parts.dense(z, down_kernel, down_bias))
-  return parts.dense(inner, up_kernel, up_bias)
+  inner = activation(pieces.dense(z, down_kernel, down_bias))
+  return pieces.dense(inner, up_kernel, up_bias)

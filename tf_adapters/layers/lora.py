@@ -1,8 +1,36 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The low-rank update of a frozen dense map of Hu et al. (2022)."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 import tf_keras
+
+from tf_adapters import pieces
+
+
+class Update(NamedTuple):
+  """s·(x·A)·B.
+
+  Attributes:
+    down_kernel: A, `[inputs, rank]`, or of each row `[batch, inputs, rank]`.
+    up_kernel: B, in the same way.
+    scale: s.
+  """
+
+  down_kernel: tf.Variable
+  up_kernel: tf.Variable
+  scale: float | tf.Tensor
+
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    if self.down_kernel.shape.rank == 3:
+      x = tf.linalg.matmul(x, tf.cast(self.down_kernel, x.dtype))
+      return self.scale * tf.linalg.matmul(x, tf.cast(self.up_kernel, x.dtype))
+    shape = tf.concat([tf.shape(x)[:-1], [self.up_kernel.shape[-1]]], axis=0)
+    x = tf.reshape(x, [-1, x.shape[-1]])
+    x = tf.linalg.matmul(x, tf.cast(self.down_kernel, x.dtype))
+    x = tf.linalg.matmul(x, tf.cast(self.scale * self.up_kernel, x.dtype))
+    return tf.reshape(x, shape)
 
 
 class LoraLayer(tf_keras.layers.Layer):
@@ -50,11 +78,11 @@ class LoraLayer(tf_keras.layers.Layer):
     self.built = True
 
   def call(self, inputs):
-    outputs = self.up_kernel.shape[-1]
-    x = tf.reshape(inputs, [-1, inputs.shape[-1]])
-    x = tf.linalg.matmul(x, tf.cast(self.down_kernel, x.dtype))
-    x = tf.linalg.matmul(x, tf.cast(self.scale * self.up_kernel, x.dtype))
-    return tf.reshape(x, tf.concat([tf.shape(inputs)[:-1], [outputs]], axis=0))
+    return Update(self.down_kernel, self.up_kernel, self.scale)(inputs)
+
+  def mapped(self, read: pieces.Read) -> Update:
+    """The same with `read(variable)` in the place of each variable."""
+    return Update(read(self.down_kernel), read(self.up_kernel), self.scale)
 
   def update(self) -> tf.Tensor:
     """The s·A·B that added to the frozen kernel does the same."""

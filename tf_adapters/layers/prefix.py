@@ -1,8 +1,39 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The learned keys and values of prefix tuning (Li and Liang, 2021)."""
 
+from typing import NamedTuple
+
 import tensorflow as tf
 import tf_keras
+
+from tf_adapters import pieces
+
+
+class Prefix(NamedTuple):
+  """Keys and values `[length, hidden]` that stand before a text's own."""
+
+  keys: tf.Variable
+  values: tf.Variable
+
+  def before(
+    self, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor
+  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Puts them before a batch's, for every text to see.
+
+    Args:
+      key: `[batch, heads, seq, hidden / heads]`.
+      value: The same.
+      bias: float32 `[batch, 1, 1 or queries, seq]`, added to the scores.
+
+    Returns:
+      The three with `length + seq` in the place of `seq`.
+    """
+    length = self.keys.shape[0]
+    return (
+      _join(self.keys, key),
+      _join(self.values, value),
+      tf.pad(bias, [[0, 0], [0, 0], [0, 0], [length, 0]]),
+    )
 
 
 class PrefixLayer(tf_keras.layers.Layer):
@@ -39,25 +70,13 @@ class PrefixLayer(tf_keras.layers.Layer):
     )
     self.built = True
 
-  def before(
-    self, key: tf.Tensor, value: tf.Tensor, bias: tf.Tensor
-  ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Puts them before a batch's, for every text to see.
+  def before(self, *attended: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """As `Prefix.before`."""
+    return Prefix(self.keys, self.values).before(*attended)
 
-    Args:
-      key: `[batch, heads, seq, hidden / heads]`.
-      value: The same.
-      bias: float32 `[batch, 1, 1 or queries, seq]`, added to the scores.
-
-    Returns:
-      The three with `length + seq` in the place of `seq`.
-    """
-    length = self.keys.shape[0]
-    return (
-      _join(self.keys, key),
-      _join(self.values, value),
-      tf.pad(bias, [[0, 0], [0, 0], [0, 0], [length, 0]]),
-    )
+  def mapped(self, read: pieces.Read) -> Prefix:
+    """The same with `read(variable)` in the place of each variable."""
+    return Prefix(read(self.keys), read(self.values))
 
 
 def _join(own: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:

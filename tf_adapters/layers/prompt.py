@@ -2,9 +2,22 @@
 """The learned vectors of prompt tuning (Lester et al., 2021)."""
 
 import random
+from typing import NamedTuple
 
 import tensorflow as tf
 import tf_keras
+
+from tf_adapters import pieces
+
+
+class Prompt(NamedTuple):
+  """Vectors `[length, hidden]` that stand before the embeddings of a text."""
+
+  embeddings: tf.Variable
+
+  @property
+  def length(self) -> int:
+    return self.embeddings.shape[0]
 
 
 class PromptLayer(tf_keras.layers.Layer):
@@ -43,3 +56,7 @@ class PromptLayer(tf_keras.layers.Layer):
       "embeddings", value.shape, initializer=initial
     )
     self.built = True
+
+  def mapped(self, read: pieces.Read) -> Prompt:
+    """The same with `read(variable)` in the place of each variable."""
+    return Prompt(read(self.embeddings))

@@ -2,118 +2,155 @@
 """One SavedModel for a whole store: the encoder once, a signature per task."""
 
 import pathlib
-from collections.abc import Callable
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_adapters import data as data_lib
+from tf_adapters import checks
 from tf_adapters import files
 from tf_adapters import garden
 from tf_adapters import json_files
-from tf_adapters import model as model_lib
-from tf_adapters import modules
 from tf_adapters import reporting
-from tf_adapters import settings as settings_lib
-from tf_adapters import strategies
-from tf_adapters import tasks
-from tf_adapters import tuning
 from tf_adapters import writing
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
-from tf_adapters.store import Module
+from tf_adapters.serving import checking
+from tf_adapters.serving import loading
+from tf_adapters.serving import signatures as signatures_lib
+from tf_adapters.serving import versions
+from tf_adapters.serving import warmup
+from tf_adapters.serving.loading import ServedTask
+from tf_adapters.serving.versions import Change
 from tf_adapters.store import Store
 from tf_adapters.version import __version__
+
+# A server runs each request that warms it up before it answers any.
+_WARM = 50
 
 
 def export(
   store: str,
   output: str,
   *,
+  tasks: Sequence[str] | Change | None = None,
+  keep: int | None = None,
   merge: bool = False,
+  examples: bool = False,
   reporter: reporting.Reporter | None = None,
 ) -> str:
-  """Writes all tasks of a store as the next version of a served model.
+  """Writes tasks of a store as the next version of one served model.
 
-  Every task is a Predict signature of its name: `text` (and `text_b` for
-  pairs), string `[batch]`, to `label`, `score`, `probabilities`
-  `[batch, labels]`, or to `value` for a regression; of a span task `question`
-  and `context` to `answer`, `score`, and `start` and `end` in characters
-  (Unicode code points) of the context, -1 where nothing can be an answer.
-  Tokenisation is inside.
-  The SavedModel needs tensorflow and tensorflow-text alone. The order of
-  `probabilities` is in `assets.extra/tasks.json`, and so is what each task
-  adds to the encoder; tasks tuned in place have copies of its variables.
+  The SavedModel holds the encoder once, and it and all tasks in one variable;
+  it needs tensorflow and tensorflow-text alone. Tokenisation is inside.
+  Signatures, whose every input is string `[batch]`:
+
+  * each task's name: `text` (and `text_b` for pairs) to `label`, `score` and
+    `probabilities` `[batch, labels]`, or to `value` for a regression; of a
+    span task `question` and `context` to `answer`, `score`, and `start` and
+    `end` in characters (Unicode code points) of the context, -1 where nothing
+    can be an answer.
+  * `mixed`: `task`, `text` and `text_b` ("" where it is not read) to the
+    answers of each row's own task; see `serving.mixed.Mixed`.
+  * `all_tasks`: `text` to every task's answer, `[batch, tasks]`, of tasks
+    that read one text; see `serving.all_tasks.AllTasks`.
+  * `embed`: `text` to the bare encoder's `first_token` and `pooled_output`,
+    float32 `[batch, hidden]`.
+  * `serving_default`: the only task, or `mixed`.
+  * with `examples` NAME.classify or NAME.regress: serialised `tf.Example`s
+    with the features `text` (and `text_b`), for the server's Classify,
+    Regress and MultiInference calls.
+
+  Beside it lie, as a server wants them, requests that warm it up and
+  `batching_params.pbtxt`; and `assets.extra/tasks.json`: the order of
+  `probabilities`, dev scores and what each task adds to the encoder. Before
+  the version appears all requests are run through TensorFlow's C API.
 
   Args:
     store: Folder of the store.
     output: Base folder of the model, as TensorFlow Serving polls it; its
       next version folder (`1`, `2`, …) appears complete or not at all.
+    tasks: Names; None: all; `Change`: those of the newest version, but for
+      some added or removed. The weights of the others are then those of that
+      version, to the bit, and `merge` and `examples` at least as there.
+    keep: How many of the newest versions stay; None: all.
     merge: Whether tasks of the strategy `lora` get plain kernels, which are
       faster and larger; see `tf_adapters.merge`.
+    examples: Whether there are signatures for `tf.Example`s.
     reporter: Is told what each task adds; None: a line a task on stderr.
 
   Returns:
     The version folder.
 
   Raises:
-    InputError: for a store without tasks or with a damaged one.
+    InputError: for a store without tasks or with a damaged one, and for tasks
+      that it does not have or that are not as they were served.
+    ExportError: if the server would refuse what was made.
   """
-  source = Store(store)
-  names = source.tasks()
-  if not names:
-    raise InputError(f"the store {store!r} has no task to export.")
-  loaded = [source.load(name) for name in names]
+  if keep is not None:
+    checks.at_least("keep", keep, 1)
+  source, base = Store(store), pathlib.Path(output)
+  if isinstance(tasks, Change):
+    before = versions.newest(base)
+    merge = merge or before.get("merge") is True
+    examples = examples or before.get("examples") is True
+  loaded = _load(source, base, tasks)
   encoder = load_encoder(source.encoder_path())
   source.check_encoder(pretrained.of(encoder).fingerprint)
-  models = _restore(encoder, loaded, merge)
-  costs = {name: _cost(model) for name, (model, _) in models.items()}
-  _report(costs, models, reporter or reporting.Reporter())
-  root, signatures = _assemble(encoder, loaded, models)
-  base = pathlib.Path(output)
+  served = loading.load(encoder, loaded, merge)
+  _report(encoder, served, reporter or reporting.Reporter())
+  made = signatures_lib.make(encoder, served, examples=examples, warm=_WARM)
   with files.folder_aside(base, "version") as aside:
     with writing.as_os_error(str(base)):
-      tf.saved_model.save(root, str(aside), signatures=signatures)
-    _write_description(aside, loaded, costs)
-    return str(_publish_next(aside, base))
+      tf.saved_model.save(made.root, str(aside), signatures=made.signatures)
+    description = _describe(served)
+    description |= {"merge": merge, "examples": examples}
+    extra = aside / "assets.extra"
+    extra.mkdir()
+    (extra / "tasks.json").write_bytes(json_files.encode(description))
+    warmup.write_requests(aside, made.requests)
+    warmup.write_batching(aside)
+    checking.check(aside, made.requests)
+    place = versions.publish(aside, base)
+  if keep is not None:
+    versions.keep(base, keep)
+  return str(place)
 
 
-def _restore(encoder, loaded: list[Module], merge: bool) -> dict[str, tuple]:
-  """The models, and what they mean, by name."""
-  models = {}
-  for module in loaded:
-    model, task = modules.restore(encoder, module)
-    if merge and model.encoder.plan.tuning.strategy == "lora":
-      model = model_lib.merge(model)
-    models[module.task] = (model, task)
-  return models
+def _load(source: Store, base: pathlib.Path, tasks) -> list:
+  """The modules that are asked for."""
+  names = source.tasks()
+  if not names:
+    raise InputError(f"the store {str(source.path)!r} has no task to export.")
+  if isinstance(tasks, Change):
+    wanted = versions.changed(base, tasks)
+  else:
+    wanted = dict.fromkeys(names if tasks is None else tasks)
+  if not wanted:
+    raise InputError("`tasks` must name at least one task to export; got none.")
+  loaded = []
+  for name, checksum in wanted.items():
+    module = source.load(name)
+    if checksum not in (None, module.weights_sha256):
+      raise InputError(
+        f"the task {name!r} of the store {str(source.path)!r} is not the one "
+        f"that the newest version in {str(base)!r} serves; add {name!r}, too, "
+        "to replace it, or export all tasks anew."
+      )
+    loaded.append(module)
+  return loaded
 
 
-def _cost(model: model_lib.TaskModel) -> dict:
-  """What a task adds to the encoder, in parameters and bytes."""
-  copies = [variable for _, variable in model.encoder.owned()]
-  return {
-    "strategy": model.encoder.plan.tuning.strategy,
-    "parameters": tuning.trainable_parameters(model),
-    "bytes": _bytes(item.variable for item in tuning.task_variables(model)),
-    "bytes_in_place": _bytes(copies),
-  }
-
-
-def _bytes(variables: Iterable[tf.Variable]) -> int:
-  return sum(v.shape.num_elements() * v.dtype.size for v in variables)
-
-
-def _report(costs, models, reporter: reporting.Reporter) -> None:
-  for name, cost in costs.items():
-    model, _ = models[name]
+def _report(encoder, served, reporter: reporting.Reporter) -> None:
+  parts = garden.lay_open(encoder)
+  whole = sum(v.shape.num_elements() * 4 for _, v in parts.named())
+  for member in served:
+    cost = member.cost()
     line = (
-      f"{name}: {cost['parameters']:,} parameters of its own "
+      f"{member.name}: {cost['parameters']:,} parameters of its own "
       f"({cost['strategy']}), {cost['bytes'] / 1e6:.2f} MB"
     )
-    if strategies.of(model.encoder.plan).in_place:
-      whole = _bytes(v for _, v in model.encoder.borrowed.named())
+    if member.in_place:
       line += (
         f"; {cost['bytes_in_place']:,} bytes stand in the place of the "
         f"encoder's, which has {whole:,}"
@@ -121,87 +158,19 @@ def _report(costs, models, reporter: reporting.Reporter) -> None:
     reporter.say(line)
 
 
-def _assemble(encoder, loaded: list[Module], models: dict[str, tuple]):
-  """A plain `tf.Module` that tracks the variables, and its signatures."""
-  root = tf.Module()
-  parts = garden.lay_open(encoder)
-  root.encoder = [variable for _, variable in parts.named()]
-  root.tasks = {}
-  tokenise = _SharedTokenisers(pretrained.of(encoder))
-  signatures = {}
-  for module in loaded:
-    model, task = models[module.task]
-    root.tasks[module.task] = [
-      item.variable for item in tuning.task_variables(model)
-    ]
-    signatures[module.task] = _signature(model, task, tokenise(task, module))
-  return root, signatures
-
-
-class _SharedTokenisers:
-  """One function in the graph for all tasks that tokenise alike."""
-
-  def __init__(self, info: pretrained.Pretrained):
-    self._info = info
-    self._functions: dict[tuple, Callable] = {}
-
-  def __call__(self, task: tasks.Task, module: Module) -> Callable:
-    config = settings_lib.from_dict(module.config).data
-    names = task.inputs(data_lib.Columns(**module.columns))
-    lengths = (
-      config.max_length, config.doc_stride, config.max_question_length
-    )
-    key = (*names, *lengths)
-    if key not in self._functions:
-      tokenizer = task.tokenizer(
-        self._info.vocabulary, self._info.lower_case, config
-      )
-      self._functions[key] = tf.function(
-        tokenizer.__call__,
-        input_signature=[
-          tf.TensorSpec([None], tf.string, name) for name in names
-        ],
-      )
-    return self._functions[key]
-
-
-def _signature(
-  model: model_lib.TaskModel, task: tasks.Task, tokenise: Callable
-) -> Callable:
-  @tf.function(input_signature=tokenise.input_signature)
-  def answer(*texts):
-    return task.serve(model, tokenise, *texts)
-
-  return answer
-
-
-def _write_description(
-  folder: pathlib.Path, loaded: list[Module], costs: dict[str, dict]
-) -> None:
+def _describe(served: Sequence[ServedTask]) -> dict:
   """Says what the signatures cannot: labels in order, scores, origin."""
-  tree = {
+  return {
     "package_version": __version__,
-    "encoder_fingerprint": loaded[0].encoder_fingerprint,
+    "encoder_fingerprint": served[0].module.encoder_fingerprint,
     "tasks": {
-      module.task: {
-        **module.definition, "metrics": module.metrics, **costs[module.task]
+      member.name: {
+        **member.module.definition,
+        "inputs": list(member.inputs),
+        "metrics": member.module.metrics,
+        "weights_sha256": member.module.weights_sha256,
+        **member.cost(),
       }
-      for module in loaded
+      for member in served
     },
   }
-  extra = folder / "assets.extra"
-  extra.mkdir()
-  (extra / "tasks.json").write_bytes(json_files.encode(tree))
-
-
-def _publish_next(aside: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
-  while True:
-    versions = [
-      int(entry.name) for entry in base.iterdir() if entry.name.isdecimal()
-    ]
-    place = base / str(max(versions, default=0) + 1)
-    try:
-      files.publish(aside, place)
-    except FileExistsError:
-      continue  # another export was faster; take the number after its
-    return place

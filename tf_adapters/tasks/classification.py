@@ -105,13 +105,27 @@ class Classification(TextTask):
 
   def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
     """`label` string `[batch]`, `score` `[batch]`, `probabilities`."""
-    probabilities = tf.nn.softmax(logits)
-    best = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return {
-      "label": tf.gather(tf.constant(self.labels), best),
-      "score": tf.reduce_max(probabilities, axis=-1),
-      "probabilities": probabilities,
-    }
+    return answers(logits, tf.constant(self.labels))
+
+
+def answers(logits: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+  """What classifications answer.
+
+  Args:
+    logits: float32 `[batch, labels]`.
+    labels: string `[labels]`, or of each row `[batch, labels]`.
+
+  Returns:
+    `label` string `[batch]`; `score` float32 `[batch]`, its probability;
+    `probabilities` float32 `[batch, labels]`.
+  """
+  probabilities = tf.nn.softmax(logits)
+  best = tf.argmax(logits, axis=-1, output_type=tf.int32)
+  return {
+    "label": tf.gather(labels, best, batch_dims=labels.shape.rank - 1),
+    "score": tf.reduce_max(probabilities, axis=-1),
+    "probabilities": probabilities,
+  }
 
 
 def _shorten(labels: tuple[str, ...], most: int = 10) -> str:

@@ -81,7 +81,23 @@ class Regression(TextTask):
 
   def answers(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
     """`value`, float32 `[batch]`."""
-    return {"value": self.mean + self.stddev * logits[:, 0]}
+    return answers(logits, self.mean, self.stddev)
+
+
+def answers(
+  logits: tf.Tensor, mean: float | tf.Tensor, stddev: float | tf.Tensor
+) -> dict[str, tf.Tensor]:
+  """What regressions answer.
+
+  Args:
+    logits: float32 `[batch, 1]`.
+    mean: Of the targets, or of each row `[batch]`.
+    stddev: The same.
+
+  Returns:
+    `value`, float32 `[batch]`.
+  """
+  return {"value": mean + stddev * logits[:, 0]}
 
 
 def _numbers(examples: Examples) -> np.ndarray:

@@ -1,0 +1,309 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Tasks of every kind in one export: each row is answered by its own."""
+
+import itertools
+import os
+import pathlib
+
+import hypothesis
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import strategies as st
+
+import tf_adapters
+from tests import stores
+from tf_adapters.reporting import Silent
+
+# name: definition, columns, settings. Several forms of encoder and of head,
+# several lengths; `same` and `more` share a form.
+_TASKS = {
+  "same": (stores.CLASSES, stores.TEXT, {}),
+  "more": (stores.CLASSES, stores.TEXT, {}),
+  "three": (stores.THREE, stores.TEXT, {"data__max_length": 8}),
+  "pairs": (stores.THREE, stores.PAIR, {"data__max_length": 12}),
+  "number": (stores.NUMBER, stores.TEXT, {"head__input": "pooled_output"}),
+  "wide": (stores.CLASSES, stores.TEXT, {"adapter__size": 6}),
+  "upper": (stores.CLASSES, stores.TEXT, {"adapter__layers": [1]}),
+  "pfeiffer": (stores.CLASSES, stores.TEXT, {"adapter__method": "pfeiffer"}),
+  "parallel": (stores.NUMBER, stores.PAIR, {"adapter__method": "parallel"}),
+  "pooler": (
+    stores.CLASSES,
+    stores.TEXT,
+    {"adapter__train_pooler": True, "head__input": "pooled_output"},
+  ),
+  "lora": (stores.CLASSES, stores.TEXT, {"tuning__strategy": "lora"}),
+  "norms": (stores.CLASSES, stores.TEXT, {"tuning__strategy": "layer_norm"}),
+  "bare": (stores.THREE, stores.TEXT, {"tuning__strategy": "head"}),
+  "full": (stores.CLASSES, stores.TEXT, {"tuning__strategy": "full"}),
+  "bitfit": (stores.NUMBER, stores.PAIR, {"tuning__strategy": "bitfit"}),
+  "prefix": (
+    stores.CLASSES,
+    stores.TEXT,
+    {"tuning__strategy": "prefix", "tuning__length": 3},
+  ),
+  "prompt": (
+    stores.CLASSES,
+    stores.TEXT,
+    {"tuning__strategy": "prompt", "tuning__length": 3},
+  ),
+  "qa": (stores.SPAN, stores.QUESTION, {}),
+}
+_TEXTS = (
+  "",
+  "good film",
+  "the bad awful song is not very nice and it was sad " * 3,
+  "日本語 👍🏽 x",
+)
+
+
+@pytest.fixture(scope="module")
+def encoder(encoder_folder):
+  return tf_adapters.load_encoder(str(encoder_folder))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, encoder):
+  folder = tmp_path_factory.mktemp("mixed")
+  store = stores.create(folder / "store", encoder)
+  for seed, (name, (definition, columns, given)) in enumerate(_TASKS.items()):
+    stores.add(
+      store, encoder, name, definition, columns=columns, seed=seed, **given
+    )
+  tf_adapters.export(
+    str(folder / "store"), str(folder / "out"), examples=True,
+    reporter=Silent(),
+  )
+  return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+  return tf.saved_model.load(str(folder / "out/1"))
+
+
+@pytest.fixture(scope="module")
+def truth(folder):
+  """What the tasks themselves answer, text by text, by task and texts."""
+  answers = {}
+  for name, (_, columns, _) in _TASKS.items():
+    task = tf_adapters.load_task(str(folder / "store"), name)
+    pairs = list(itertools.product(_TEXTS, _TEXTS))
+    texts, texts_b = zip(*pairs, strict=True)
+    found = task.predict(texts, texts_b if columns["text_b"] else None)
+    answers |= {
+      (name, *pair): answer
+      for pair, answer in zip(pairs, found, strict=True)
+    }
+  return answers
+
+
+def check(found: dict, row: int, answer: dict) -> None:
+  """One row of columns against an answer of `predict`."""
+  for name in ("label", "answer"):
+    value = found[name][row].decode() if name in found else ""
+    assert value == answer.get(name, ""), name
+  for name in ("score", "value"):
+    np.testing.assert_allclose(
+      found[name][row], answer.get(name, np.nan), atol=2e-5, rtol=2e-5
+    )
+  for name in ("start", "end"):
+    assert found[name][row] == answer.get(name, -1)
+  shares = found["probabilities"][row]
+  if "probabilities" in answer:
+    own = list(answer["probabilities"].values())
+    np.testing.assert_allclose(shares[: len(own)], own, atol=2e-5)
+    assert (shares[len(own) :] == 0).all()
+  else:
+    assert np.isnan(shares).all()
+
+
+def ask(served, rows) -> dict[str, np.ndarray]:
+  columns = zip(*rows, strict=True) if rows else ((), (), ())
+  found = served.signatures["mixed"](
+    **{
+      name: tf.constant(list(values), tf.string)
+      for name, values in zip(("task", "text", "text_b"), columns, strict=True)
+    }
+  )
+  return {name: value.numpy() for name, value in found.items()}
+
+
+_ROWS = st.lists(
+  st.tuples(
+    st.sampled_from([*_TASKS, "", "Same", "no such task"]),
+    st.sampled_from(_TEXTS),
+    st.sampled_from(_TEXTS),
+  ),
+  max_size=12,
+)
+
+
+@hypothesis.given(rows=_ROWS)
+@hypothesis.settings(
+  max_examples=25,
+  deadline=None,
+  suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
+def test_each_row_is_answered_by_its_own_task(served, truth, rows):
+  found = ask(served, rows)
+  for name, value in found.items():
+    assert len(value) == len(rows), name
+  for row, key in enumerate(rows):
+    check(found, row, truth.get(key, {}))
+
+
+def test_every_task_at_once_and_an_unknown_one_harms_none(served, truth):
+  rows = [(name, _TEXTS[1], _TEXTS[2]) for name in ["unknown", *_TASKS]]
+  found = ask(served, rows)
+  for row, key in enumerate(rows):
+    check(found, row, truth.get(key, {}))
+  assert found["label"][0] == b"" and np.isnan(found["score"][0])
+
+
+@pytest.mark.parametrize("name", _TASKS)
+def test_a_tasks_own_signature_answers_like_the_task(served, truth, name):
+  pairs = list(itertools.product(_TEXTS, _TEXTS))
+  inputs = served.signatures[name].structured_input_signature[1]
+  columns = dict(zip(
+    [key for key in ("text", "question", "text_b", "context") if key in inputs],
+    zip(*pairs, strict=True),
+    strict=False,
+  ))
+  found = served.signatures[name](
+    **{key: tf.constant(value) for key, value in columns.items()}
+  )
+  for row, pair in enumerate(pairs):
+    answer = truth[(name, *pair)]
+    for key, value in answer.items():
+      own = found[key][row].numpy()
+      if key == "probabilities":
+        np.testing.assert_allclose(own, list(value.values()), atol=2e-5)
+      elif isinstance(value, str):
+        assert own.decode() == value
+      else:
+        np.testing.assert_allclose(own, value, atol=2e-5, rtol=2e-5)
+
+
+def test_all_tasks_answer_every_text(served, truth):
+  found = served.signatures["all_tasks"](text=tf.constant(_TEXTS))
+  names = [
+    name
+    for name, (_, columns, _) in sorted(_TASKS.items())
+    if columns["text_b"] is None
+  ]
+  for row, text in enumerate(_TEXTS):
+    assert [n.decode() for n in found["task"][row].numpy()] == names
+    flat = {
+      key: value[row].numpy() for key, value in found.items()
+    }
+    for column, name in enumerate(names):
+      one = {key: value[column : column + 1] for key, value in flat.items()}
+      one |= {"start": [-1], "end": [-1]}
+      check(one, 0, truth[name, text, ""])
+
+
+def test_embed_is_the_bare_encoder(served, encoder):
+  found = served.signatures["embed"](text=tf.constant(["good film", ""]))
+  ids = {"[CLS]": 2, "[SEP]": 3}
+  from tests import tiny
+
+  words = [tiny.VOCABULARY.index(word) for word in ("good", "film")]
+  tokens = [[ids["[CLS]"], *words, ids["[SEP]"]], [2, 3, 0, 0]]
+  outputs = encoder({
+    "input_word_ids": tf.constant(tokens),
+    "input_mask": tf.constant([[1, 1, 1, 1], [1, 1, 0, 0]]),
+    "input_type_ids": tf.zeros([2, 4], tf.int32),
+  })
+  np.testing.assert_allclose(
+    found["first_token"], outputs["sequence_output"][:, 0], atol=1e-5
+  )
+  np.testing.assert_allclose(
+    found["pooled_output"], outputs["pooled_output"], atol=1e-5
+  )
+
+
+def test_examples_are_answered_as_texts_are(served, truth):
+  def example(**texts):
+    feature = {
+      name: tf.train.Feature(
+        bytes_list=tf.train.BytesList(value=[text.encode()])
+      )
+      for name, text in texts.items()
+    }
+    features = tf.train.Features(feature=feature)
+    return tf.train.Example(features=features).SerializeToString()
+
+  inputs = tf.constant([example(text=text) for text in _TEXTS])
+  found = served.signatures["three.classify"](inputs=inputs)
+  assert found["classes"].numpy().tolist() == [[b"a", b"b", b"c"]] * 4
+  for row, text in enumerate(_TEXTS):
+    own = list(truth["three", text, ""]["probabilities"].values())
+    np.testing.assert_allclose(found["scores"][row], own, atol=2e-5)
+  pairs = tf.constant([example(text=_TEXTS[1], text_b=_TEXTS[2])])
+  found = served.signatures["parallel.regress"](inputs=pairs)
+  value = truth["parallel", _TEXTS[1], _TEXTS[2]]["value"]
+  np.testing.assert_allclose(found["outputs"], [value], rtol=2e-5)
+  assert "qa.classify" not in served.signatures
+
+
+def test_serving_default_is_mixed(served):
+  names = served.signatures["serving_default"].structured_input_signature[1]
+  assert set(names) == {"task", "text", "text_b"}
+
+
+# --- Many tasks of one form --------------------------------------------------
+
+
+def _weights(version: pathlib.Path) -> int:
+  return sum(
+    entry.stat().st_size
+    for entry in (version / "variables").iterdir()
+  )
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, encoder):
+  """The same first task in a model of one, of three and of nine."""
+  folder = tmp_path_factory.mktemp("many")
+  store = stores.create(folder / "store", encoder)
+  for number in range(9):
+    stores.add(store, encoder, f"task_{number}", stores.CLASSES)
+  for count in (1, 3, 9):
+    tf_adapters.export(
+      str(store.path),
+      str(folder / "out"),
+      tasks=[f"task_{number}" for number in range(count)],
+      reporter=Silent(),
+    )
+  return folder
+
+
+def test_a_task_more_costs_its_module_and_a_stub(many):
+  sizes = [
+    (many / "out" / version / "saved_model.pb").stat().st_size
+    for version in ("1", "2", "3")
+  ]
+  assert (sizes[2] - sizes[1]) / 6 < 12_000
+  module = many / "store/tasks/task_0/weights.safetensors"
+  added = _weights(many / "out/3") - _weights(many / "out/2")
+  # Vectors of this tiny encoder are filled up to 64 bytes.
+  assert added < 6 * 1.1 * os.path.getsize(module)
+
+
+def test_every_version_gives_the_same_bits_for_a_task(many):
+  texts = tf.constant([text for text in _TEXTS for _ in range(2)])
+  found = [
+    tf.saved_model.load(str(many / "out" / version)).signatures["task_0"](
+      text=texts
+    )["probabilities"].numpy()
+    for version in ("1", "2", "3")
+  ]
+  np.testing.assert_array_equal(found[0], found[1])
+  np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_the_only_task_is_the_default(many):
+  model = tf.saved_model.load(str(many / "out/1"))
+  names = model.signatures["serving_default"].structured_input_signature[1]
+  assert set(names) == {"text"}
