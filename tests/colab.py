@@ -27,8 +27,13 @@ def read(name: str) -> nbformat.NotebookNode:
   return nbformat.read(ROOT / "colab" / f"{name}.ipynb", as_version=4)
 
 
+def label(cell) -> str:
+  """Its first tag, by which it is known here; ids do not outlive Colab."""
+  return next(iter(cell.metadata.get("tags", ())), "")
+
+
 def source(name: str, cell: str) -> str:
-  (found,) = [c.source for c in read(name).cells if c.id == cell]
+  (found,) = [c.source for c in read(name).cells if label(c) == cell]
   return found
 
 
@@ -58,7 +63,7 @@ def run(name: str, folder: pathlib.Path, asked: str, **environment):
     **environment: More of it.
 
   Returns:
-    The cells by id, with their outputs, and the value.
+    The cells by label, with their outputs, and the value.
   """
   nbclient = pytest.importorskip("nbclient")
   pytest.importorskip("ipykernel")
@@ -81,7 +86,7 @@ def run(name: str, folder: pathlib.Path, asked: str, **environment):
     **environment,
   })
   value = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
-  return {cell.id: cell for cell in found.cells}, value
+  return {label(cell): cell for cell in found.cells}, value
 
 
 def text(cell) -> str:

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from tests.colab import NAMES
 from tests.colab import ROOT
 from tests.colab import constants
+from tests.colab import label
 from tests.colab import read
 from tests.colab import setup_py
 from tests.colab import source
@@ -59,9 +60,17 @@ def test_the_badge_opens_this_very_notebook(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_small_settings_come_by_the_one_cell_of_parameters(name):
   cells = read(name).cells
-  tagged = [c.id for c in cells if "parameters" in c.metadata.get("tags", ())]
-  asking = [c.id for c in cells if "TF_ADAPTERS_SMALL" in c.source]
+  tagged = [
+    label(c) for c in cells if "parameters" in c.metadata.get("tags", ())
+  ]
+  asking = [label(c) for c in cells if "TF_ADAPTERS_SMALL" in c.source]
   assert tagged == asking == ["settings"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_cell_of_code_is_known_by_a_label(name):
+  labels = [label(c) for c in read(name).cells if c.cell_type == "code"]
+  assert all(labels) and len(set(labels)) == len(labels)
 
 
 # --- The first cell ----------------------------------------------------------
