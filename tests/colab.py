@@ -11,6 +11,9 @@ import sys
 import nbformat
 import pytest
 
+from tf_adapters.checkpoints import minilm
+from tf_adapters.errors import InputError
+
 ROOT = pathlib.Path(__file__).parent.parent
 NAMES = (
   "adapt_your_data", "many_tasks_one_encoder", "glue_on_tpu",
@@ -67,6 +70,10 @@ def run(name: str, folder: pathlib.Path, asked: str, **environment):
   """
   nbclient = pytest.importorskip("nbclient")
   pytest.importorskip("ipykernel")
+  try:
+    minilm.find()
+  except InputError as error:
+    pytest.skip(str(error))
   found = read(name)
   after = f"import json\njson.dump({asked}, open('asked.json', 'w'))"
   found.cells.append(nbformat.v4.new_code_cell(after))
