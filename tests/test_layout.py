@@ -37,6 +37,7 @@ ROWS = (
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning", "bulk"),
   ("studies",),
+  ("curves", "notebook"),
   ("command_line",),
   ("__main__",),
 )
