@@ -45,7 +45,7 @@ def run(study: Study, say: Callable[[str], None], command: str) -> Results:
   trials = Trials(suite.output, suite.storage)
   study.folder.mkdir(parents=True, exist_ok=True)
   for cell in suite.cells:
-    suite_run.run_cell(suite, cell, trials, told, study.kind.inspect)
+    suite_run.run_cell(suite, cell, trials, told, study.inspect(cell))
     if ended:
       _write_data(study, trials, command)
       ended.clear()
