@@ -86,6 +86,14 @@ def test_a_sweep_is_a_method_for_each_value(tmp_path):
   assert study.folder == tmp_path / "studies" / "initialisation"
 
 
+def test_only_what_is_taken_apart_is_inspected(tmp_path):
+  study = load(tmp_path, "ablation")
+  inspected = {cell.method: study.inspect(cell) for cell in study.suite.cells}
+  assert inspected == {
+    "adapter": KINDS["ablation"].inspect, "dropped-1": None
+  }
+
+
 @pytest.mark.parametrize(
   ("kind", "changes", "message"),
   [
