@@ -561,6 +561,51 @@ def test_ablations_are_means_over_seeds_and_drawn_as_tabled():
   )
 
 
+def small_results(kind):
+  """One task, two seeds: the narrowest pictures."""
+  if kind == "ablation":
+    return ablated()
+  setting = {"initialisation": [1e-7, 1.0], "size": [8, 64]}.get(kind, [1, 64])
+  points = [
+    make_point("cola", "adapter", value, [60.0, 62.0], 100 + i)
+    for i, value in enumerate(setting)
+  ]
+  if kind == "trade-off":
+    points.append(make_point("cola", "full", None, [60.0, 61.0], 19000))
+  return Results(kind, tuple(points))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_text_is_cut_off_at_an_edge(kind):
+  from matplotlib.axis import Tick
+  from matplotlib.backends import backend_agg
+  from matplotlib.text import Text
+
+  with drawing.settings():
+    for figure in KINDS[kind].draw(small_results(kind)).values():
+      canvas = backend_agg.FigureCanvasAgg(figure)
+      canvas.draw()
+      renderer, whole = canvas.get_renderer(), figure.bbox
+      # Ticks beyond the limits have labels that nobody draws.
+      ticks = {
+        id(label)
+        for tick in figure.findobj(Tick)
+        for label in (tick.label1, tick.label2)
+      }
+      texts = [
+        text
+        for text in figure.findobj(Text)
+        if text.get_text().strip() and id(text) not in ticks
+      ]
+      assert texts
+      for text in texts:
+        box = text.get_window_extent(renderer)
+        assert box.x0 >= whole.x0 - 1, text
+        assert box.y0 >= whole.y0 - 1, text
+        assert box.x1 <= whole.x1 + 1, text
+        assert box.y1 <= whole.y1 + 1, text
+
+
 # --- Files -------------------------------------------------------------------
 
 
