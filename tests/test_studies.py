@@ -252,8 +252,9 @@ def test_failures_are_kept_and_shown(tmp_path, trained):
 
 WORKER = """
 import json, pathlib, sys, time
-from tests.test_studies import load, made_up
-from tf_adapters.studies import run
+from tests.test_studies import made_up
+from tf_adapters.studies import plan, run
+from tf_adapters.studies.kinds import KINDS
 from tf_adapters.suites import run as suite_run
 folder = pathlib.Path(sys.argv[1])
 def train(place, settings, baseline):
@@ -267,13 +268,15 @@ def train(place, settings, baseline):
   time.sleep(0.2)
   return made_up(settings)
 suite_run._train = train
-run.run(load(folder, "size", search={}, seeds=[0, 1, 2]), lambda _: None, "")
+run.run(plan.load(KINDS["size"], sys.argv[2]), lambda message: None, "")
 """
 
 
 def test_after_a_kill_only_what_was_cut_short_runs_again(tmp_path):
+  path = write_study(tmp_path, "size", search={}, seeds=[0, 1, 2])
+
   def start():
-    command = [sys.executable, "-c", WORKER, str(tmp_path)]
+    command = [sys.executable, "-c", WORKER, str(tmp_path), path]
     return subprocess.Popen(command, cwd=ROOT)
 
   (tmp_path / "hang").touch()
