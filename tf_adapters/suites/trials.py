@@ -149,6 +149,8 @@ class Trials:
           pass
       except BlockingIOError:
         continue
+      if all(trial.number != other.number for other in self._running(study)):
+        continue  # it ended well after we had looked
       study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
       if set(trial.params) == set(space):
         study.enqueue_trial(trial.params)
