@@ -64,8 +64,9 @@ def _library() -> types.ModuleType:
 
 
 def _fetch_file(library, repo: str, name: str, commit: str) -> None:
-  """Fetches a file that is not in the cache, nor known not to be there."""
-  if library.try_to_load_from_cache(repo, name, revision=commit) is not None:
+  """Fetches a file unless the cache has it, or knows that there is none."""
+  cached = library.try_to_load_from_cache(repo, name, revision=commit)
+  if isinstance(cached, str) or (cached is not None and name == _OPTIONAL):
     return
   try:
     library.hf_hub_download(repo, name, revision=commit)
