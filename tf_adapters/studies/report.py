@@ -42,7 +42,7 @@ td { border-bottom: 1px solid #ddd; }
 2019, repeated with tf_adapters. Scores are in percent, differences in points.
 Numbers of the paper are of BERT-base or BERT-large: shapes can be compared,
 heights only with care.</p>
-
+$parts
 </html>
 """)
 
