@@ -25,6 +25,9 @@ from tf_adapters.bulk.answers import Model
 from tf_adapters.errors import InputError
 
 METRICS = "tf_adapters"  # the namespace of the counters
+# By the first name Beam prefers Prism, a program that it downloads; the second
+# is its runner in this process.
+_DIRECT = ("DirectRunner", "FnApiRunner")
 _ERROR = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 
@@ -94,6 +97,7 @@ def run(
     InputError: for a runner that Beam does not know, and whatever a worker
       says of the inputs.
   """
+  runner = _DIRECT[1] if runner == _DIRECT[0] else runner
   flags = [f"--runner={runner}", *(f"--{option}" for option in options)]
   try:
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
