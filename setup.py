@@ -11,6 +11,10 @@ VERSION = re.search(
   r'__version__ = "(.+)"', (HERE / "tf_adapters/version.py").read_text()
 ).group(1)
 
+# Where the sources are, which the notebooks of colab/ install and link to.
+# YOUR_ORGANISATION stands for whoever publishes them; a test keeps all alike.
+REPOSITORY = "https://github.com/YOUR_ORGANISATION/tf_adapters"
+
 # One minor version of TensorFlow and of what is built on it.
 TENSORFLOW = [
   "tensorflow>=2.20,<2.21",
@@ -27,10 +31,13 @@ setuptools.setup(
   description="Adapter tuning of BERT with TensorFlow: many tasks, one encoder",
   long_description=(HERE / "README.md").read_text(encoding="utf-8"),
   long_description_content_type="text/markdown",
+  url=REPOSITORY,
   license="Apache-2.0",
   python_requires=">=3.10,<3.13",
   packages=setuptools.find_packages(include=["tf_adapters", "tf_adapters.*"]),
-  package_data={"tf_adapters": ["samples/*/*", "tasks/*.yaml"]},
+  package_data={
+    "tf_adapters": ["samples/*/*", "tasks/*.yaml", "studies/*.yaml"]
+  },
   install_requires=[
     *TENSORFLOW,
     "importlib-resources",  # which tensorflow-datasets imports, unnamed
@@ -53,7 +60,17 @@ setuptools.setup(
     "beam": ["apache-beam>=2.70", "pyarrow"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
+    # What the notebooks of colab/ take, draw and slide with.
+    "notebook": [
+      "huggingface_hub>=1", "ipywidgets", "matplotlib", "optuna>=4"
+    ],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
+    # The Hub's own client, for its cache, tokens and mirrors: encoder=hf://….
+    "hub": ["huggingface_hub>=1"],
+    # Kaggle's own client, likewise: encoder=kaggle://….
+    "kaggle": ["kagglehub"],
+    # The API page from the docstrings alone, without a configuration.
+    "docs": ["pdoc"],
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
 )

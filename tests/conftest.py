@@ -52,3 +52,11 @@ def encoder(encoder_folder):
   import tf_adapters
 
   return tf_adapters.load_encoder(str(encoder_folder))
+
+
+@pytest.fixture(scope="session")
+def arithmetic(tmp_path_factory) -> pathlib.Path:
+  """A SavedModel whose answers `served.truth` knows."""
+  from tests import served
+
+  return served.write_arithmetic(tmp_path_factory.mktemp("arithmetic") / "1")

@@ -19,7 +19,8 @@ ROWS = (
   ("checks",),
   ("config", "files", "json_files", "memory", "writing"),
   ("validation", "fused", "inputs", "portions", "address", "pieces"),
-  ("task_module", "packing"),
+  ("drawing",),
+  ("task_module", "packing", "fetching"),
   ("settings", "parts", "text", "data", "metrics", "store"),
   ("layers", "methods", "garden", "compute", "client"),
   ("copied",),
@@ -35,6 +36,8 @@ ROWS = (
   ("training",),
   ("runs", "scoring", "serving"),
   ("baseline", "demo", "submission", "suites", "planning", "bulk"),
+  ("studies",),
+  ("curves", "notebook"),
   ("command_line",),
   ("__main__",),
 )
