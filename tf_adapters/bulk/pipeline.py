@@ -114,6 +114,8 @@ def run(
   try:
     result = pipeline.run()
     result.wait_until_finish()
+  except InputError as error:
+    raise InputError(_without_step(str(error))) from error
   except RuntimeError as error:
     raise _reason(error) from error
   return result
@@ -123,8 +125,13 @@ def _reason(error: RuntimeError) -> Exception:
   """A worker's `InputError`, which Beam gives as the text of its traceback."""
   for line in str(error).splitlines():
     if line.startswith(_ERROR):
-      return InputError(line.removeprefix(_ERROR).partition(" [while")[0])
+      return InputError(_without_step(line.removeprefix(_ERROR)))
   return error
+
+
+def _without_step(message: str) -> str:
+  """Beam says behind an error in which of its steps it was."""
+  return message.partition(" [while running ")[0]
 
 
 def _read(text: str) -> work_lib.Filled:
