@@ -86,7 +86,7 @@ def served(function) -> tuple:
       for name, cell in zip(inputs, row, strict=True)
     }
     found = function(**columns)
-    return {name: value.numpy()[0].tolist() for name, value in found.items()}
+    return {name: value.numpy().tolist()[0] for name, value in found.items()}
 
   return answer, inputs, outputs
 
