@@ -35,7 +35,9 @@ setuptools.setup(
   license="Apache-2.0",
   python_requires=">=3.10,<3.13",
   packages=setuptools.find_packages(include=["tf_adapters", "tf_adapters.*"]),
-  package_data={"tf_adapters": ["samples/*/*", "tasks/*.yaml"]},
+  package_data={
+    "tf_adapters": ["samples/*/*", "tasks/*.yaml", "studies/*.yaml"]
+  },
   install_requires=[
     *TENSORFLOW,
     "importlib-resources",  # which tensorflow-datasets imports, unnamed

@@ -19,12 +19,13 @@ from tf_adapters.command_line import answering
 from tf_adapters.command_line import inspecting
 from tf_adapters.command_line import planning
 from tf_adapters.command_line import serving
+from tf_adapters.command_line import studies
 from tf_adapters.command_line import training
 from tf_adapters.command_line.command import Command
 from tf_adapters.errors import InputError
 from tf_adapters.errors import ServerError
 
-_ROOMS = (training, answering, serving, inspecting, planning)
+_ROOMS = (training, studies, answering, serving, inspecting, planning)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

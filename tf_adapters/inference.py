@@ -37,12 +37,19 @@ class Predictor:
     self._cuts = distribution.fuses_kernels(self._strategy)
     self._forward = tf.function(self._forward_once)
 
-  def logits(self, tokens: batching.Tokenised) -> np.ndarray:
+  def logits(
+    self, tokens: batching.Tokenised, gates: np.ndarray | None = None
+  ) -> np.ndarray:
     """Float32 `[examples, units]`, in the order of the examples.
 
     With a head that reads every token `[examples, tokens, units]`; what lies
     beyond an example's end means nothing.
+
+    Args:
+      tokens: Of the examples.
+      gates: Of the adapters, as `Parts.gated` takes them; None: none.
     """
+    gates = None if gates is None else tf.constant(gates, tf.float32)
     lengths = tokens.lengths
     head = self._model.head
     if not len(lengths):
@@ -56,15 +63,18 @@ class Predictor:
     multiple = distribution.parts(self._strategy)
     for plan, batch in batching.one_pass(tokens, multiple):
       output = self._forward(
-        distribution.split(self._strategy, batch), compiled
+        distribution.split(self._strategy, batch), compiled, gates
       )
       texts = plan.texts.reshape(-1)
       logits = self._strategy.gather(output, axis=0).numpy()
       result[texts[texts >= 0]] = logits[texts >= 0]
     return result
 
-  def _forward_once(self, batch, compiled):
-    compute = compute_lib.Compute(compiled=compiled, parts=self._parts)
+  def _forward_once(self, batch, compiled, gates):
+    parts = self._parts
+    if gates is not None:
+      parts = (parts or self._model.encoder.parts).gated(gates)
+    compute = compute_lib.Compute(compiled=compiled, parts=parts)
 
     def forward(batch):
       return self._model(batch, compute=compute)

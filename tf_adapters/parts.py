@@ -24,6 +24,8 @@ from tf_adapters.pieces import Linear
 from tf_adapters.pieces import Norm
 from tf_adapters.pieces import Read
 
+SUBLAYERS = ("attention", "output")
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:
@@ -94,6 +96,15 @@ class Block:
       query_key_value=None,  # made of kernels that are others now
     )
 
+  def gated(self, gates: tf.Tensor) -> "Block":
+    """The same with gates, `[sublayers]`, times what its adapters add."""
+    adapters = {
+      sublayer: tuple(bottleneck.gated(gate) for bottleneck in bottlenecks)
+      for gate, sublayer in zip(tf.unstack(gates), SUBLAYERS, strict=True)
+      if (bottlenecks := self.adapters.get(sublayer))
+    }
+    return dataclasses.replace(self, adapters=adapters)
+
   def added(self) -> Iterator[tuple[str, Any]]:
     """Layers that a task put beside the block's own, by name."""
     for role in BLOCK_LINEARS:
@@ -163,6 +174,20 @@ class Parts:
       blocks=tuple(block.mapped(read) for block in self.blocks),
       pooler=self.pooler.mapped(read),
       prompt=None if self.prompt is None else self.prompt.mapped(read),
+    )
+
+  def gated(self, gates: tf.Tensor) -> "Parts":
+    """The same with gates times what the adapters add.
+
+    A gate of 1 changes no bit, one of 0 takes an adapter away and leaves the
+    LayerNorms as they are. Within a function one trace serves all values.
+
+    Args:
+      gates: float32 `[blocks, sublayers]`, sublayers as in `SUBLAYERS`.
+    """
+    blocks = zip(self.blocks, tf.unstack(gates), strict=True)
+    return dataclasses.replace(
+      self, blocks=tuple(block.gated(of_block) for block, of_block in blocks)
     )
 
   def added(self) -> Iterator[tuple[str, Any]]:

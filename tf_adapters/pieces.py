@@ -157,3 +157,11 @@ class Bottleneck:
   def mapped(self, read: Read) -> "Bottleneck":
     """The same with `read(variable)` in the place of each variable."""
     return dataclasses.replace(self, kernels=tuple(map(read, self.kernels)))
+
+  def gated(self, gate: tf.Tensor) -> "Bottleneck":
+    """The same with `gate`, `[]`, times what it adds: 1 changes no bit."""
+    down, down_bias, up, up_bias = self.kernels
+    gate = tf.cast(gate, up.dtype)
+    return dataclasses.replace(
+      self, kernels=(down, down_bias, up * gate, up_bias * gate)
+    )

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tf_keras
 
+from tf_adapters import batching
 from tf_adapters import data as data_lib
 from tf_adapters import inference
 from tf_adapters import modules
@@ -27,6 +28,7 @@ class LoadedTask:
     model: From token ids to logits `[batch, units]`, of a span task
       `[batch, seq, 2]`.
     columns: Which columns of its training file it read.
+    config: Of its training.
     settings: Of its data, as `Config.data`.
   """
 
@@ -37,7 +39,8 @@ class LoadedTask:
     self.name = name
     self.model, self.task = modules.restore(encoder, module)
     self.columns = data_lib.Columns(**module.columns)
-    self.settings = settings_lib.from_dict(module.config).data
+    self.config = settings_lib.from_dict(module.config)
+    self.settings = self.config.data
     self._predictor = inference.Predictor(self.model)
     self._tokenizer = self.task.tokenizer(
       info.vocabulary, info.lower_case, self.settings
@@ -101,6 +104,18 @@ class LoadedTask:
     self._check(examples.texts, examples.texts_b)
     return examples
 
+  def labelled(
+    self, source: str | data_lib.Split
+  ) -> tuple[batching.Tokenised, Any]:
+    """Tokens of a labelled file or split, and targets as `task.score` has them.
+    """
+    examples = self.read(source, "--data")
+    targets = self.task.targets(examples)
+    tokens = self.task.tokenise(
+      self._tokenizer, examples.texts, examples.texts_b
+    )
+    return tokens, self.task.place(targets, tokens)
+
   def evaluate(self, source: str | data_lib.Split) -> dict[str, float | None]:
     """Scores on a labelled file or split; `read` says what it may be."""
     return self.report(source)["metrics"]
@@ -111,10 +126,8 @@ class LoadedTask:
     For a classification `classes`, with precision, recall, F1 and examples by
     label, and `confusion`, with `labels` and `counts` `[target][answer]`.
     """
-    examples = self.read(source, "--data")
-    targets = self.task.targets(examples)
-    logits, tokens = self._logits(examples.texts, examples.texts_b)
-    targets = self.task.place(targets, tokens)
+    tokens, targets = self.labelled(source)
+    logits = self._predictor.logits(tokens)
     return {
       "metrics": self.task.score(logits, targets),
       **self.task.report(logits, targets),

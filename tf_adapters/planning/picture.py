@@ -1,35 +1,25 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Costs as a picture: what trains, and how storage grows with the tasks."""
 
-import io
 import os
 import pathlib
-import types
 from typing import Any
 
-from tf_adapters import files
+from tf_adapters import drawing
 from tf_adapters.errors import InputError
 from tf_adapters.planning.costs import Costs
-
-_FORMATS = (".png", ".svg")
-_MARKERS = "osD^vP*Xh<>dp8"
-_DASHES = ("-", "--", ":", "-.")
-# The same costs make the same file, and letters in it are letters.
-_SETTINGS = types.MappingProxyType(
-  {"svg.hashsalt": "tf_adapters", "svg.fonttype": "none", "font.size": 9}
-)
 
 
 def check(path: str) -> None:
   """Raises `InputError` if a picture cannot go to `path`."""
-  if pathlib.Path(path).suffix.lower() not in _FORMATS:
+  if pathlib.Path(path).suffix.lower().lstrip(".") not in drawing.FORMATS:
     raise InputError(
       f"`--picture` takes a file that ends in .png or .svg; got {path!r}."
     )
   folder = pathlib.Path(path).parent
   if not folder.is_dir():
     raise InputError(f"`--picture`: there is no folder {str(folder)!r}.")
-  _matplotlib()
+  drawing.matplotlib("`--picture`")
 
 
 def write(costs: Costs, path: str | os.PathLike) -> None:
@@ -43,12 +33,9 @@ def write(costs: Costs, path: str | os.PathLike) -> None:
     InputError: for another kind of file, or without matplotlib.
   """
   check(str(path))
-  matplotlib, figure_lib = _matplotlib()
-  target = pathlib.Path(path)
-  content, kind = io.BytesIO(), target.suffix.lower().removeprefix(".")
-  with matplotlib.rc_context(dict(_SETTINGS)):
-    height = max(3.6, 2.2 + 0.24 * len(costs.rows))
-    figure = figure_lib.Figure(figsize=(10, height), layout="constrained")
+  height = max(3.6, 2.2 + 0.24 * len(costs.rows))
+  with drawing.settings():
+    figure = drawing.figure(10, height)
     bars, lines = figure.subplots(1, 2)
     _draw_shares(bars, costs)
     _draw_stores(lines, costs)
@@ -56,9 +43,7 @@ def write(costs: Costs, path: str | os.PathLike) -> None:
     figure.suptitle(
       f"{what}: {costs.encoder_parameters / 1e6:,.1f} million parameters"
     )
-    metadata = {"Date": None} if kind == "svg" else None
-    figure.savefig(content, format=kind, dpi=150, metadata=metadata)
-  files.write_file(target, content.getvalue())
+    drawing.write(figure, pathlib.Path(path))
 
 
 def _draw_shares(axes: Any, costs: Costs) -> None:
@@ -87,13 +72,8 @@ def _draw_stores(axes: Any, costs: Costs) -> None:
     axes.plot(
       counts,
       [costs.store_bytes(row, count) / 1e9 for count in counts],
-      color="black",
-      linewidth=1,
-      linestyle=_DASHES[index % len(_DASHES)],
-      marker=_MARKERS[index % len(_MARKERS)],
       markevery=(index % every, every),
-      markersize=5,
-      markerfacecolor="white" if index % 2 else "black",
+      **drawing.style(index),
       label=f"{row.way}: {row.store_bytes / 1e9:.3g}",
     )
   axes.set_yscale("log")
@@ -113,14 +93,3 @@ def _draw_stores(axes: Any, costs: Costs) -> None:
     title=f"GB with {costs.tasks}",
     loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5
   )
-
-
-def _matplotlib() -> tuple[types.ModuleType, types.ModuleType]:
-  try:
-    import matplotlib
-    from matplotlib import figure
-  except ImportError as error:
-    raise InputError(
-      "`--picture` needs matplotlib: pip install 'tf-adapters[picture]'."
-    ) from error
-  return matplotlib, figure

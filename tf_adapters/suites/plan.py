@@ -31,6 +31,8 @@ class Cell:
     search: Values by setting; every combination is tried.
     seeds: The first searches, the others repeat what it chose.
     baseline: Whether it runs `tf-adapters baseline` instead of `train`.
+    version: Goes with its name in the storage of trials, so that one of
+      another version is run anew; empty: the name alone.
   """
 
   task: str
@@ -39,10 +41,16 @@ class Cell:
   search: Mapping[str, tuple]
   seeds: tuple[int, ...]
   baseline: bool
+  version: str = ""
 
   @property
   def name(self) -> str:
     return f"{self.task}/{self.method}"
+
+  @property
+  def stored(self) -> str:
+    """Its name in the storage of trials."""
+    return f"{self.name}@{self.version}" if self.version else self.name
 
   def run_settings(
     self, chosen: Mapping[str, Any], seed: int
@@ -101,9 +109,13 @@ def load(path: str, **over: str | None) -> Suite:
   Raises:
     InputError: for a key, a setting or a value that is not allowed.
   """
-  tree = settings_lib.read_yaml(path)
+  return from_tree(path, settings_lib.read_yaml(path), **over)
+
+
+def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
+  """What `load` makes of what it read; `path` is for errors."""
   _check_keys(path, tree, _KEYS)
-  tree.update({key: value for key, value in over.items() if value})
+  tree = {**tree, **{key: value for key, value in over.items() if value}}
   for key in ("tasks", "methods"):
     if not tree.get(key):
       raise InputError(f"{path}: `{key}` must name at least one; got none.")

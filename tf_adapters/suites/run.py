@@ -24,6 +24,8 @@ from tf_adapters.suites.plan import Suite
 from tf_adapters.suites.trials import Trial
 from tf_adapters.suites.trials import Trials
 
+Inspect = Callable[[pathlib.Path, Mapping[str, Any]], dict[str, Any]]
+
 _UNDEFINED = -1e9  # of a score that is undefined: the worst, and a number
 
 
@@ -57,37 +59,57 @@ def run(suite: Suite, say: Callable[[str], None]) -> list[Outcome]:
   """
   trials = Trials(suite.output, suite.storage)
   for cell in suite.cells:
-    runner = _Runner(suite, cell, say)
-    trials.explore(cell.name, cell.search, runner.search)
-    best = _best(trials.tried(cell.name, cell.search))
-    if best is not None and len(cell.seeds) > 1:
-      trials.explore(
-        _repeats_name(cell, best), _seed_space(cell), runner.repeat(best)
-      )
+    run_cell(suite, cell, trials, say)
   return outcomes(suite, trials)
+
+
+def run_cell(
+  suite: Suite,
+  cell: Cell,
+  trials: Trials,
+  say: Callable[[str], None],
+  inspect: Inspect | None = None,
+) -> None:
+  """Runs what is left of one cell.
+
+  Args:
+    suite: Of the cell.
+    cell: What to run.
+    trials: Those of the suite.
+    say: Is told of every run that ends.
+    inspect: Gets the store of every run that has ended, which is removed
+      afterwards, and its settings; the result keeps what it returns as
+      `inspected`.
+  """
+  runner = _Runner(suite, cell, say, inspect)
+  trials.explore(cell.stored, cell.search, runner.search)
+  best = _best(trials.tried(cell.stored, cell.search))
+  if best is not None and len(cell.seeds) > 1:
+    trials.explore(
+      _repeats_name(cell, best), _seed_space(cell), runner.repeat(best)
+    )
 
 
 def outcomes(suite: Suite, trials: Trials) -> list[Outcome]:
   """What has come of every cell so far."""
-  found = []
-  for cell in suite.cells:
-    tried = trials.tried(cell.name, cell.search)
-    best, others = _best(tried), []
-    if best is not None and len(cell.seeds) > 1:
-      others = trials.tried(_repeats_name(cell, best), _seed_space(cell))
-    found.append(
-      Outcome(
-        cell=cell,
-        metric=best.result["metric"] if best else "",
-        tried=tuple(tried),
-        best=best,
-        repeats=tuple(
-          trial for trial in (best, *others) if trial and not trial.error
-        ),
-        failed=tuple(trial for trial in others if trial.error),
-      )
-    )
-  return found
+  return [_outcome(cell, trials) for cell in suite.cells]
+
+
+def _outcome(cell: Cell, trials: Trials) -> Outcome:
+  tried = trials.tried(cell.stored, cell.search)
+  best, others = _best(tried), []
+  if best is not None and len(cell.seeds) > 1:
+    others = trials.tried(_repeats_name(cell, best), _seed_space(cell))
+  return Outcome(
+    cell=cell,
+    metric=best.result["metric"] if best else "",
+    tried=tuple(tried),
+    best=best,
+    repeats=tuple(
+      trial for trial in (best, *others) if trial and not trial.error
+    ),
+    failed=tuple(trial for trial in others if trial.error),
+  )
 
 
 def _best(tried: list[Trial]) -> Trial | None:
@@ -108,7 +130,7 @@ def _seed_space(cell: Cell) -> dict[str, tuple]:
 
 def _repeats_name(cell: Cell, best: Trial) -> str:
   chosen = ",".join(f"{key}={value}" for key, value in best.chosen.items())
-  return f"{cell.name}/seeds/{chosen}"
+  return f"{cell.stored}/seeds/{chosen}"
 
 
 class _Runner:
@@ -119,8 +141,15 @@ class _Runner:
   interrupted goes on from its last checkpoint.
   """
 
-  def __init__(self, suite: Suite, cell: Cell, say: Callable[[str], None]):
+  def __init__(
+    self,
+    suite: Suite,
+    cell: Cell,
+    say: Callable[[str], None],
+    inspect: Inspect | None,
+  ):
     self._suite, self._cell, self._say = suite, cell, say
+    self._inspect = inspect
 
   def search(self, chosen: Mapping[str, Any]):
     return self._run(chosen, self._cell.seeds[0])
@@ -141,6 +170,9 @@ class _Runner:
     folder = self._suite.output / "runs" / cell.task / f"{cell.method}-{key}"
     try:
       result = _train(folder, settings, cell.baseline)
+      if self._inspect is not None:
+        found = self._inspect(folder / "store", settings)
+        result = {**result, "inspected": found}
     except InputError as error:
       self._say(f"{title}: failed: {error}")
       raise

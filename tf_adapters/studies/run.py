@@ -1,0 +1,94 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""Runs a study, and writes its data, tables and pictures.
+
+    OUTPUT/journal.log         what was tried, of all studies
+    OUTPUT/STUDY/runs.csv      every run, failures among them
+    OUTPUT/STUDY/results.json  what the tables and the pictures are made of
+    OUTPUT/STUDY/table.md, *.png, *.svg
+    OUTPUT/report.html         all studies of the folder
+"""
+
+import pathlib
+from collections.abc import Callable
+
+from tf_adapters import drawing
+from tf_adapters import files
+from tf_adapters.studies import report
+from tf_adapters.studies import results as results_lib
+from tf_adapters.studies.kinds import KINDS
+from tf_adapters.studies.plan import Study
+from tf_adapters.studies.results import Results
+from tf_adapters.studies.tables import markdown
+from tf_adapters.suites import run as suite_run
+from tf_adapters.suites import table as suite_table
+from tf_adapters.suites.trials import Trials
+
+
+def run(study: Study, say: Callable[[str], None], command: str) -> Results:
+  """Runs what is left of a study; several processes may at once.
+
+  Args:
+    study: What to run.
+    say: Is told of every run that ends.
+    command: For the report.
+
+  Raises:
+    InputError: without Optuna or matplotlib, before anything runs.
+  """
+  drawing.matplotlib("a study")
+  suite, ended = study.suite, []
+
+  def told(message):
+    ended.append(message)
+    say(message)
+
+  trials = Trials(suite.output, suite.storage)
+  study.folder.mkdir(parents=True, exist_ok=True)
+  for cell in suite.cells:
+    suite_run.run_cell(suite, cell, trials, told, study.kind.inspect)
+    if ended:
+      _write_data(study, trials, command)
+      ended.clear()
+  results = _write_data(study, trials, command)
+  with _alone(study):
+    publish(study.folder)
+    report.write(suite.output)
+  return results
+
+
+def _write_data(study: Study, trials: Trials, command: str) -> Results:
+  with _alone(study):  # what another process knows by now is not lost
+    outcomes = suite_run.outcomes(study.suite, trials)
+    results = Results(
+      study=study.kind.name,
+      points=results_lib.gather(outcomes, study.places),
+      command=command,
+      config=study.config,
+      versions=results_lib.versions(),
+    )
+    text = suite_table.table_of_runs(outcomes)
+    files.write_file(study.folder / "runs.csv", text.encode())
+    content = results_lib.encode(results)
+    files.write_file(study.folder / "results.json", content)
+  return results
+
+
+def _alone(study: Study):
+  return files.lock(study.suite.output / "locks" / ".results")
+
+
+def publish(folder: pathlib.Path) -> None:
+  """Makes tables and pictures of the data in the folder of a study."""
+  results = results_lib.read(folder / "results.json")
+  kind = KINDS[results.study]
+  text = "\n".join(markdown(table) for table in kind.tables(results))
+  files.write_file(folder / "table.md", text.encode())
+  made = set()
+  with drawing.settings():
+    for name, figure in kind.draw(results).items():
+      for suffix in drawing.FORMATS:
+        made.add(folder / f"{name}.{suffix}")
+        drawing.write(figure, folder / f"{name}.{suffix}")
+  for suffix in drawing.FORMATS:  # of an earlier file of this study
+    for path in set(folder.glob(f"*.{suffix}")) - made:
+      path.unlink()
