@@ -26,13 +26,14 @@ def made_store(tmp_path_factory, encoder_folder) -> str:
   encoder = tf_adapters.load_encoder(str(encoder_folder))
   store = stores.create(tmp_path_factory.mktemp("made") / "store", encoder)
   mood = {"type": "classification", "labels": ["neg", "pos", 'süß, "so"']}
-  for name, definition, columns in (
-    ("mood", mood, stores.TEXT),
-    ("same", stores.CLASSES, stores.PAIR),
-    ("stars", stores.NUMBER, stores.TEXT),
-    ("where", stores.SPAN, stores.QUESTION),
+  windows = {"data__doc_stride": 8, "data__max_question_length": 8}
+  for name, definition, columns, given in (
+    ("mood", mood, stores.TEXT, {}),
+    ("same", stores.CLASSES, stores.PAIR, {}),
+    ("stars", stores.NUMBER, stores.TEXT, {}),
+    ("where", stores.SPAN, stores.QUESTION, windows),
   ):
-    stores.add(store, encoder, name, definition, columns=columns)
+    stores.add(store, encoder, name, definition, columns=columns, **given)
   return str(store.path)
 
 

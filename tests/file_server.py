@@ -71,7 +71,7 @@ class FileServer(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-  protocol_version = "HTTP/1.1"
+  """One request a connection, so that none outlives the server."""
 
   def do_GET(self):
     self._serve()
@@ -114,5 +114,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     cuts = self.server.cuts.get(path)
     if cuts:
       content = content[: cuts.pop(0)]
-      self.close_connection = True
     self.wfile.write(content)

@@ -172,8 +172,6 @@ def _fill_spec(spec, model: str, signature: str) -> None:
 
 def _run_examples(session, given, methods) -> dict:
   """Every signature on the same examples, in one run."""
-  if given.WhichOneof("kind") != "example_list":
-    refuse(UNIMPLEMENTED, "only lists of examples here")
   raw = [item.SerializeToString() for item in given.example_list.examples]
   if not raw:
     refuse(INVALID_ARGUMENT, "Input is empty.")

@@ -27,7 +27,8 @@ def load(base: pathlib.Path) -> tuple[str, dict]:
   for name, signature in model.signatures.items():
     inputs = tuple(signature.structured_input_signature[1])
     outputs = {
-      key: spec.shape[1:] for key, spec in signature.structured_outputs.items()
+      key: [-1 if size is None else size for size in spec.shape[1:]]
+      for key, spec in signature.structured_outputs.items()
     }
     signatures[name] = (_function(signature, inputs), inputs, outputs)
   signatures["model"] = model  # a signature lives as long as its model

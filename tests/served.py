@@ -50,7 +50,9 @@ class _Arithmetic(tf.Module):
     size = tf.strings.length(text)
     real = tf.cast(size, tf.float32)
     return {
-      "folded": tensorflow_text.case_fold_utf8(text),
+      "folded": tensorflow_text.case_fold_utf8(
+        tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
+      ),
       "same_bytes": tf.identity(text),
       "count": tf.cast(size, tf.int64),
       "size": size,
@@ -125,7 +127,7 @@ def write_arithmetic(folder: pathlib.Path) -> pathlib.Path:
 def write_store(folder: pathlib.Path) -> pathlib.Path:
   """Writes a store with a task of each type, of random weights."""
   encoder = tf_adapters.load_encoder(
-    str(tiny.write_encoder(folder / "encoder"))
+    str(tiny.write_encoder(folder / "encoder", num_hidden_layers=1))
   )
   store = stores.create(folder / "store", encoder)
   for seed, (name, (definition, columns, given)) in enumerate(TASKS.items()):

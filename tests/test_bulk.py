@@ -118,7 +118,7 @@ def test_answers_are_those_of_the_task(undisturbed, made_store, kind):
     zip(map(str, range(ROWS)), texts(ROWS), strict=True)
   )
   wanted = tf_adapters.load_task(made_store, "mood").predict(texts(ROWS))
-  assert len({row["label"] for row in wanted}) > 1
+  assert len({row["score"] for row in wanted}) > ROWS / 2  # tell rows apart
   for row, answer in zip(rows, wanted, strict=True):
     assert row["label"] == answer["label"]
     assert float(row["score"]) == pytest.approx(answer["score"], abs=1e-6)

@@ -55,6 +55,7 @@ def test_own_data_become_a_task_that_can_be_taken_home(tmp_path, colab):
     "baseline": baseline.test_metrics, "answers": answers,
     "colab": runtime.colab}""", PYTHONPATH=colab)
   assert value["colab"] is True
+  assert "note:" not in text(cells["install"])
   assert value["sizes"] == {"train": 160, "dev": 20, "test": 20}
   assert "Training runs on the" in text(cells["install"])
   assert value["same"] is True

@@ -20,12 +20,12 @@ def glue(tmp_path_factory) -> str:
   labels = ["entailment", "not_entailment"]
   splits = {
     split: [
-      {
+      (number, {
         "sentence1": f"Film {number} is {('bad', 'good')[number % 2]}.",
         "sentence2": "It is bad.",
         "label": -1 if split == "test" else number % 2,
         "idx": number,
-      }
+      })
       for number in range(count)
     ]
     for split, count in (("train", 260), ("validation", 20), ("test", 6))

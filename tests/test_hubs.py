@@ -5,7 +5,8 @@ The clients are the real ones, in processes of their own, with the variables
 of the environment that a user sets; they talk to tests/hub_server.py.
 """
 
-import contextlib
+import hashlib
+import importlib
 import json
 import os
 import pathlib
@@ -22,7 +23,6 @@ from tests.hub_server import HubServer
 from tests.hub_server import KaggleServer
 from tests.hub_server import read_folder
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
 
 REPO = "google-bert/bert-tiny"
 ADDRESS = f"hf://{REPO}"
@@ -58,7 +58,9 @@ def fetch(address: str, **variables) -> dict[str, str]:
 
 @pytest.fixture
 def huggingface_hub():
-  return pytest.importorskip("huggingface_hub")
+  library = pytest.importorskip("huggingface_hub")
+  importlib.import_module("huggingface_hub.constants")
+  return library
 
 
 @pytest.fixture
@@ -132,28 +134,34 @@ def test_a_branch_that_moved_is_fetched_anew_and_the_pin_stays(
   assert fetch(first["source"], **environment) == first
 
 
+def commit_large(hub, encoder_folder, size=12 << 20) -> tuple[str, bytes]:
+  """Commits an encoder with long weights; returns where those will be."""
+  weights = os.urandom(size)
+  files = {**read_folder(encoder_folder), "model.safetensors": weights}
+  hub.commit(REPO, files)
+  return f"/large/{hashlib.sha256(weights).hexdigest()}", weights
+
+
 def test_a_download_that_breaks_off_goes_on(hub, environment, encoder_folder):
-  weights = (encoder_folder / "model.safetensors").read_bytes()
-  fetch(f"{ADDRESS}@nowhere", **environment)  # so that its path is known
-  answer = hub.answer("HEAD", f"/{REPO}/resolve/main/model.safetensors", b"")
-  place = "/large/" + answer.headers["X-Linked-Etag"].strip('"')
-  hub.cuts[place] = [5000]
+  """huggingface_hub writes ten megabytes at a time."""
+  place, weights = commit_large(hub, encoder_folder)
+  hub.cuts[place] = [11 << 20]
   answer = fetch(ADDRESS, **environment)
   path = pathlib.Path(answer["folder"], "model.safetensors")
   assert path.read_bytes() == weights
   ranges = [asked for _, path, asked in hub.log if path == place]
-  assert ranges == [None, "bytes=5000-"]
+  assert ranges == [None, f"bytes={10 << 20}-"]
 
 
 def test_what_came_whole_is_not_fetched_again(hub, environment, encoder_folder):
-  files = read_folder(encoder_folder)
-  weights = files.pop("model.safetensors")
-  commit = hub.commit(REPO, files)
-  assert "model.safetensors" in fetch(ADDRESS, **environment)["error"]
-  hub.commits[REPO, commit]["model.safetensors"] = weights
+  place, _ = commit_large(hub, encoder_folder, size=100)
+  hub.cuts[place] = 9 * [0]  # which is more often than it is tried
+  message = fetch(ADDRESS, **environment)["error"]
+  assert ADDRESS in message and "broke off" in message
+  hub.cuts.clear()
   hub.log.clear()
-  assert "source" in fetch(f"{ADDRESS}@{commit}", **environment)
-  assert len(hub.fetched()) == 1
+  assert "source" in fetch(ADDRESS, **environment)
+  assert hub.fetched() == [place]
 
 
 def test_a_pickle_is_refused_and_never_fetched(hub, environment):
@@ -161,9 +169,10 @@ def test_a_pickle_is_refused_and_never_fetched(hub, environment):
   hub.commit(repo, {
     "config.json": b"{}", "vocab.txt": b"", "pytorch_model.bin": b"pickle"
   })
-  message = fetch(f"hf://{repo}", **environment)["error"]
-  assert "pytorch_model.bin" in message and "pickle" in message
-  assert "model.safetensors" in message
+  for _ in range(2):  # the cache knows by then what is not there
+    message = fetch(f"hf://{repo}", **environment)["error"]
+    assert "pytorch_model.bin" in message and "pickle" in message
+    assert "model.safetensors" in message
   assert not hub.fetched("pytorch_model.bin")
 
 
@@ -201,61 +210,72 @@ def test_without_a_network_and_a_cache_it_is_said(hub, environment):
       assert part in message
 
 
-@contextlib.contextmanager
-def in_this_process(huggingface_hub, monkeypatch, url, cache):
-  """As the variables of the environment would have it from the start."""
+@pytest.fixture
+def cache(hub, huggingface_hub, monkeypatch, tmp_path) -> pathlib.Path:
+  """In this process, as the environment would have it from the start."""
   constants = huggingface_hub.constants
-  template = url + "/{repo_id}/resolve/{revision}/{filename}"
-  with monkeypatch.context() as patch:
-    patch.setattr(constants, "ENDPOINT", url)
-    patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    patch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    yield
+  template = hub.url + "/{repo_id}/resolve/{revision}/{filename}"
+  monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+  monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+  monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+  monkeypatch.setattr(time, "sleep", lambda seconds: None)
+  return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("copied", [True, False])
-def test_a_store_keeps_its_revision_when_the_branch_moves(
-  hub, huggingface_hub, monkeypatch, tmp_path, copied
-):
-  first = hub.branches[REPO, "main"]
-  train, dev = tiny.write_task(tmp_path, rows=8)
+def learn(folder, task, **changes) -> tf_adapters.Store:
+  from tf_adapters.reporting import Silent  # imports TensorFlow
+
+  train, _ = tiny.write_task(folder, rows=8)
   settings = {
-    "data.train": train, "data.eval": dev, "data.max_length": 24,
-    "encoder": ADDRESS, "store": str(tmp_path / "store"),
-    "copy_encoder": copied, "adapter.size": 2, "train.epochs": 1,
-    "train.batch_size": 8,
+    "task.name": task, "data.train": train, "data.max_length": 16,
+    "encoder": ADDRESS, "store": str(folder / "store"), "adapter.size": 2,
+    "train.epochs": 1, "train.batch_size": 8,
   }
-  cache = tmp_path / "cache"
-  store = tf_adapters.Store(tmp_path / "store")
+  tf_adapters.train({**settings, **changes}, reporter=Silent())
+  return tf_adapters.Store(folder / "store")
 
-  def learn(task, **changes):
-    tf_adapters.train(
-      {**settings, "task.name": task, **changes}, reporter=Silent()
-    )
 
-  with in_this_process(huggingface_hub, monkeypatch, hub.url, cache):
-    learn("one")
-    assert store.encoder()["source"] == f"{ADDRESS}@{first}"
-    moved = tiny.write_encoder(tmp_path / "moved", seed=1)
-    second = hub.commit(REPO, read_folder(moved))
-    learn("two")
-    with pytest.raises(InputError, match=f"another encoder .*{second}"):
-      learn("three", encoder=f"{ADDRESS}@main")
-    assert store.encoder()["source"] == f"{ADDRESS}@{first}"
-    hub.stop()
-    answers = tf_adapters.predict(str(store.path), "two", ["a good film"])
-    assert answers[0]["label"] in ("pos", "neg")
-    shutil.rmtree(cache)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    if copied:
-      again = tf_adapters.predict(str(store.path), "two", ["a good film"])
-      assert again == answers
-    else:
-      with pytest.raises(InputError) as caught:
-        tf_adapters.predict(str(store.path), "two", ["a good film"])
-      message = str(caught.value)
-      assert len(message.splitlines()) == 1
-      assert f"{ADDRESS}@{first}" in message and str(cache) in message
+def test_a_store_with_a_copy_needs_neither_network_nor_cache(
+  hub, cache, tmp_path
+):
+  """And the branch may move on: the same command means the store's."""
+  pinned = f"{ADDRESS}@{hub.branches[REPO, 'main']}"
+  store = learn(tmp_path, "one")
+  before = store.encoder()
+  assert before["source"] == pinned
+  moved = tiny.write_encoder(tmp_path / "moved", seed=1)
+  hub.commit(REPO, read_folder(moved))
+  hub.log.clear()
+  learn(tmp_path, "two")
+  assert not hub.log
+  with pytest.raises(InputError, match=f"another encoder .*{pinned}"):
+    learn(tmp_path, "three", encoder=f"{ADDRESS}@main")
+  hub.stop()
+  shutil.rmtree(cache)
+  answers = tf_adapters.predict(str(store.path), "two", ["a good film"])
+  assert answers[0]["label"] in ("pos", "neg")
+  assert store.encoder() == before
+  assert store.tasks() == ["one", "two"]
+
+
+def test_a_store_without_a_copy_needs_its_commit_in_the_cache(
+  hub, cache, tmp_path
+):
+  pinned = f"{ADDRESS}@{hub.branches[REPO, 'main']}"
+  store = learn(tmp_path, "one", copy_encoder=False)
+  assert store.encoder_path() == store.encoder()["source"] == pinned
+  moved = tiny.write_encoder(tmp_path / "moved", seed=1)
+  hub.commit(REPO, read_folder(moved))
+  hub.stop()
+  answers = tf_adapters.predict(str(store.path), "one", ["a good film"])
+  assert answers[0]["label"] in ("pos", "neg")
+  shutil.rmtree(cache)
+  with pytest.raises(InputError) as caught:
+    tf_adapters.predict(str(store.path), "one", ["a good film"])
+  message = str(caught.value)
+  assert len(message.splitlines()) == 1
+  for part in (pinned, str(cache), hub.url, "cannot be reached"):
+    assert part in message
 
 
 HANDLE = "tensorflow/bert/tensorFlow2/tiny"

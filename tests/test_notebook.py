@@ -3,6 +3,7 @@
 
 import importlib.metadata
 import os
+import subprocess
 import sys
 import types
 
@@ -54,11 +55,19 @@ def test_what_is_found_is_what_is_there():
   assert shown.splitlines()[-1] == f"Training runs on the {accelerator}."
 
 
-def test_keras_3_is_refused_with_the_remedy(monkeypatch):
-  fake = types.SimpleNamespace(keras=types.SimpleNamespace(__version__="3.9.0"))
-  monkeypatch.setitem(sys.modules, "tensorflow", fake)
-  message = fails(notebook.start, False)
-  assert "3.9.0" in message and "restart the runtime" in message
+def test_keras_3_is_noted_where_tensorflow_came_first():
+  code = (
+    "import tensorflow; from tf_adapters import notebook; "
+    "print(notebook.start(tpu=False))"
+  )
+  done = subprocess.run(
+    [sys.executable, "-c", code],
+    env={k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"},
+    stdout=subprocess.PIPE,
+    text=True,
+    check=True,
+  )
+  assert "tf.keras is Keras 3" in done.stdout
 
 
 def test_a_gpu_that_tensorflow_does_not_see_is_noted(monkeypatch):

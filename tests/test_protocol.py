@@ -40,7 +40,6 @@ from tensorflow_serving.apis import regression_pb2
 
 import tf_adapters
 from tests import served
-from tf_adapters.serving import oracle as oracle_lib
 
 REAL = "tensorflow_model_server"
 TEXTS = [b"", b"win a prize", "日本語".encode(), b"\xff\x00\xfe", b"x" * 100]
@@ -61,18 +60,26 @@ def folder(tmp_path_factory) -> pathlib.Path:
   return served.write(tmp_path_factory.mktemp("served"))
 
 
-@pytest.fixture(scope="module", params=["stand-in", "real"])
-def server(request, folder):
-  if request.param == "stand-in":
-    command = [sys.executable, "-m", "tests.model_server"]
-    yield from started(command, folder)
-  elif url := os.environ.get("TF_SERVING_URL"):
+@pytest.fixture(params=["stand_in", "real"])
+def server(request) -> Address:
+  return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="module")
+def stand_in(folder):
+  command = [sys.executable, "-m", "tests.model_server"]
+  yield from started(command, folder)
+
+
+@pytest.fixture(scope="module")
+def real(request):
+  if url := os.environ.get("TF_SERVING_URL"):
     if "TF_SERVING_MODELS" not in os.environ:
       pytest.skip("TF_SERVING_MODELS must name what `tests.served` wrote")
     host = urllib.parse.urlsplit(url).hostname
     yield Address(url, os.environ.get("TF_SERVING_GRPC", f"{host}:8500"))
   elif shutil.which(REAL):
-    yield from started([REAL], folder)
+    yield from started([REAL], request.getfixturevalue("folder"))
   else:
     pytest.skip(f"{REAL} is not on the PATH, and TF_SERVING_URL is not set")
 
@@ -121,14 +128,22 @@ def stub(server):
 
 
 @pytest.fixture(scope="module")
-def encoder_of_store(folder):
-  return tf_adapters.load_encoder(str(folder / "tasks.of" / "encoder"))
-
-
-@pytest.fixture(scope="module", params=served.TASKS)
-def task(request, folder, encoder_of_store):
+def tasks(folder) -> dict[str, tf_adapters.LoadedTask]:
+  """The trained models, by name."""
+  encoder = tf_adapters.load_encoder(str(folder / "tasks.of" / "encoder"))
   store = str(folder / "tasks.of" / "store")
-  return tf_adapters.load_task(store, request.param, encoder_of_store)
+  return {
+    name: tf_adapters.load_task(store, name, encoder) for name in served.TASKS
+  }
+
+
+@pytest.fixture(scope="module")
+def truth(tasks) -> dict[str, list[dict]]:
+  """What they answer to `served.questions`."""
+  return {
+    name: task.predict(*served.questions(name).values())
+    for name, task in tasks.items()
+  }
 
 
 def assert_same(answers: list[dict], truth: list[dict]) -> None:
@@ -153,17 +168,6 @@ def numbers(value):
 # --- What was trained is what is served --------------------------------------
 
 
-def test_the_oracle_answers_as_the_trained_models(folder, task):
-  columns = served.questions(task.name)
-  with oracle_lib.Oracle(folder / "tasks" / "1") as oracle:
-    found = oracle.ask(task.name, columns)
-    rows = [
-      dict(zip(found, row, strict=True))
-      for row in zip(*found.values(), strict=True)
-    ]
-  assert_same(rows, task.predict(*columns.values()))
-
-
 @pytest.fixture(params=["row", "column", "grpc"])
 def client(request, server):
   if request.param == "grpc":
@@ -174,21 +178,22 @@ def client(request, server):
     yield found
 
 
-def test_the_client_gets_the_trained_models_answers(client, task):
-  columns = served.questions(task.name)
-  found = client.predict(task.name, *columns.values())
-  assert_same(found, task.predict(*columns.values()))
-  assert set(served.TASKS) <= set(client.tasks())
+def test_the_client_gets_the_trained_models_answers(client, truth):
+  """On whole dev sets, through the session in another process."""
+  assert set(truth) <= set(client.tasks())
+  for name, answers in truth.items():
+    found = client.predict(name, *served.questions(name).values())
+    assert_same(found, answers)
 
 
-def test_the_client_mixes_tasks_in_a_request(client, task):
-  columns = served.questions(task.name).values()
-  rows = [(task.name, *row) for row in zip(*columns, strict=True)]
-  rows = [row for each in rows for row in (each, ("single", "good film"))]
-  found = client.predict_mixed(rows)
-  assert_same(found[::2], task.predict(*columns))
-  single = client.predict("single", ["good film"])
-  assert_same(found[1::2], single * len(found[1::2]))
+def test_the_client_mixes_tasks_in_a_request(client, truth):
+  rows = [
+    [(name, *row) for row in zip(*served.questions(name).values(), strict=True)]
+    for name in truth
+  ]
+  turns = [row for turn in zip(*rows, strict=False) for row in turn]
+  answers = [row for turn in zip(*truth.values(), strict=False) for row in turn]
+  assert_same(client.predict_mixed(turns), answers)
 
 
 # --- gRPC, by the official stub ----------------------------------------------
@@ -305,9 +310,7 @@ def test_multi_inference_answers_several_tasks_at_once(stub):
   check_classes(second.classification_result)
 
 
-def test_multi_inference_answers_as_the_trained_models(
-  stub, folder, encoder_of_store
-):
+def test_multi_inference_answers_as_the_trained_models(stub, tasks):
   """Two tasks of an export, by its signatures for examples."""
   texts = served.questions("single")["text"]
   request = multi_inference(
@@ -320,13 +323,10 @@ def test_multi_inference_answers_as_the_trained_models(
     {"probabilities": {item.label: item.score for item in row.classes}}
     for row in first.classification_result.classifications
   ], [{"value": item.value} for item in second.regression_result.regressions]
-  store = str(folder / "tasks.of" / "store")
   for name, answers in zip(("single", "numbers"), found, strict=True):
-    task = tf_adapters.load_task(store, name, encoder_of_store)
-    truth = [
-      {key: row[key] for key in answers[0]} for row in task.predict(texts)
-    ]
-    assert_same(answers, truth)
+    (key,) = answers[0]
+    rows = tasks[name].predict(texts)
+    assert_same(answers, [{key: row[key]} for row in rows])
 
 
 def test_multi_inference_refuses(stub):

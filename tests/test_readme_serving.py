@@ -32,11 +32,12 @@ def commands(text: str, program: str) -> list[list[str]]:
   code = "\n".join(
     line[4:] for line in text.splitlines() if line.startswith("    ")
   )
+  code = re.sub(r" +# .*$", "", code, flags=re.MULTILINE)
   code = re.sub(r"\\\n", " ", code)
   found = re.findall(
     rf"^{program} (?:[^'\n]|'[^']*')*", code, re.MULTILINE
   )
-  return [shlex.split(line, comments=True) for line in found]
+  return [shlex.split(line) for line in found]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def served(function) -> tuple:
       for name, cell in zip(inputs, row, strict=True)
     }
     found = function(**columns)
-    return {name: value.numpy()[0].tolist() for name, value in found.items()}
+    return {name: value.numpy().tolist()[0] for name, value in found.items()}
 
   return answer, inputs, outputs
 

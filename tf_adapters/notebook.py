@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from collections.abc import Mapping
 
 from tf_adapters.errors import InputError
@@ -117,12 +118,6 @@ def start(tpu: bool) -> Runtime:
   if tpu:
     _prepare_tpu()
   tf = importlib.import_module("tensorflow")
-  if not tf.keras.__version__.startswith("2."):
-    raise InputError(
-      f"Keras {tf.keras.__version__} is active in TensorFlow, and Model Garden "
-      "needs Keras 2; restart the runtime, and run this cell before any that "
-      "imports TensorFlow."
-    )
   importlib.import_module("tensorflow_text")  # registers its operations
   kernels = {
     name: _kernels(name) for name in (*TEXT_KERNELS, *TPU_KERNELS[: 2 * tpu])
@@ -143,7 +138,7 @@ def start(tpu: bool) -> Runtime:
     versions={"Python": platform.python_version(), **_versions()},
     devices=dict(devices),
     kernels=kernels,
-    notes=_notes(tpu, devices),
+    notes=tuple(_notes(tpu, devices)),
   )
 
 
@@ -209,7 +204,12 @@ def _versions() -> dict[str, str]:
   return found
 
 
-def _notes(tpu: bool, devices: Mapping[str, int]) -> tuple[str, ...]:
+def _notes(tpu: bool, devices: Mapping[str, int]) -> Iterator[str]:
   if not tpu and not devices.get("GPU") and shutil.which("nvidia-smi"):
-    return ("this machine has a GPU that TensorFlow does not see.",)
-  return ()
+    yield "this machine has a GPU that TensorFlow does not see."
+  tf, keras = map(importlib.import_module, ("tensorflow", "tf_keras"))
+  if tf.keras.layers.Layer is not keras.layers.Layer:
+    yield (
+      "tf.keras is Keras 3, since TensorFlow was imported before this cell; "
+      "layers that go into models of this package are those of tf_keras."
+    )

@@ -25,6 +25,9 @@ from tf_adapters.bulk.answers import Model
 from tf_adapters.errors import InputError
 
 METRICS = "tf_adapters"  # the namespace of the counters
+# By the first name Beam prefers Prism, a program that it downloads; the second
+# is its runner in this process.
+_DIRECT = ("DirectRunner", "FnApiRunner")
 _ERROR = f"{InputError.__module__}.{InputError.__qualname__}: "
 
 
@@ -94,6 +97,7 @@ def run(
     InputError: for a runner that Beam does not know, and whatever a worker
       says of the inputs.
   """
+  runner = _DIRECT[1] if runner == _DIRECT[0] else runner
   flags = [f"--runner={runner}", *(f"--{option}" for option in options)]
   try:
     pipeline = beam.Pipeline(options=PipelineOptions(flags))
@@ -110,6 +114,8 @@ def run(
   try:
     result = pipeline.run()
     result.wait_until_finish()
+  except InputError as error:
+    raise InputError(_without_step(str(error))) from error
   except RuntimeError as error:
     raise _reason(error) from error
   return result
@@ -119,8 +125,13 @@ def _reason(error: RuntimeError) -> Exception:
   """A worker's `InputError`, which Beam gives as the text of its traceback."""
   for line in str(error).splitlines():
     if line.startswith(_ERROR):
-      return InputError(line.removeprefix(_ERROR).partition(" [while")[0])
+      return InputError(_without_step(line.removeprefix(_ERROR)))
   return error
+
+
+def _without_step(message: str) -> str:
+  """Beam says behind an error in which of its steps it was."""
+  return message.partition(" [while running ")[0]
 
 
 def _read(text: str) -> work_lib.Filled:

@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from tf_adapters.errors import InputError
 from tf_adapters.fetching.source import Fetched
 
-# Small ones first. A repository may do without the second.
-_FILES = (
-  "config.json", "tokenizer_config.json", "vocab.txt", "model.safetensors"
-)
-_OPTIONAL = "tokenizer_config.json"
+# Small ones first.
+_OPTIONAL, _WEIGHTS = "tokenizer_config.json", "model.safetensors"
+_FILES = ("config.json", _OPTIONAL, "vocab.txt", _WEIGHTS)
 _PICKLE = "pytorch_model.bin"
 _ADDRESS = re.compile(r"hf://(?P<repo>[^@#?]+)(@(?P<revision>[\w./-]+))?")
 
@@ -66,19 +64,20 @@ def _library() -> types.ModuleType:
 
 
 def _fetch_file(library, repo: str, name: str, commit: str) -> None:
-  """Fetches a file that is not in the cache, nor known not to be there."""
-  if library.try_to_load_from_cache(repo, name, revision=commit) is not None:
+  """Fetches a file unless the cache has it, or knows that there is none."""
+  cached = library.try_to_load_from_cache(repo, name, revision=commit)
+  if isinstance(cached, str) or (cached is not None and name == _OPTIONAL):
     return
   try:
     library.hf_hub_download(repo, name, revision=commit)
   except library.errors.RemoteEntryNotFoundError:
     if name == _OPTIONAL:
       return
-    if library.file_exists(repo, _PICKLE, revision=commit):
+    if name == _WEIGHTS and library.file_exists(repo, _PICKLE, revision=commit):
       raise InputError(
-        f"`encoder`: hf://{repo} has weights as {_PICKLE} alone, a pickle, "
+        f"`encoder`: hf://{repo} has its weights as {_PICKLE}, a pickle, "
         "which can run any code when it is opened and is never read; take a "
-        "revision that has model.safetensors."
+        f"revision that has {_WEIGHTS}."
       ) from None
     raise
 

@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What is fetched: a folder, and the address that will always mean it."""
 
+import os
 import pathlib
 import re
 from typing import NamedTuple
@@ -21,9 +22,9 @@ class Fetched(NamedTuple):
   source: str
 
 
-def is_address(path: str) -> bool:
+def is_address(path: str | os.PathLike) -> bool:
   """Whether `path` is to be fetched, and no folder or name."""
-  return "://" in path
+  return isinstance(path, str) and "://" in path
 
 
 def is_pin_of(source: str, address: str) -> bool:
