@@ -127,7 +127,7 @@ def write_arithmetic(folder: pathlib.Path) -> pathlib.Path:
 def write_store(folder: pathlib.Path) -> pathlib.Path:
   """Writes a store with a task of each type, of random weights."""
   encoder = tf_adapters.load_encoder(
-    str(tiny.write_encoder(folder / "encoder", num_hidden_layers=1))
+    str(tiny.write_encoder(folder / "encoder"))
   )
   store = stores.create(folder / "store", encoder)
   for seed, (name, (definition, columns, given)) in enumerate(TASKS.items()):
