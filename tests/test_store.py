@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """A store gives back what was saved, and refuses what is damaged by name."""
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -84,8 +85,11 @@ def test_weights_come_back_to_the_bit(store, array):
 def test_everything_else_comes_back_equal(store):
   loaded, saved = vars(store.load("mood")), vars(make_module())
   assert loaded.keys() == saved.keys()
-  for name in loaded.keys() - {"weights"}:
+  for name in loaded.keys() - {"weights", "weights_sha256"}:
     assert loaded[name] == saved[name], name
+  weights = store.path / "tasks/mood/weights.safetensors"
+  found = hashlib.sha256(weights.read_bytes()).hexdigest()
+  assert loaded["weights_sha256"] == found
   path = store.path / "tasks/mood/module.json"
   tree = json.loads(path.read_bytes())
   assert tree["definition"]["labels"][1] == "süß\u2028"
