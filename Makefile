@@ -2,6 +2,7 @@
 #   make demo    three tasks on sample data, exported and asked
 #   make test    all tests
 #   make lint    ruff
+#   make docs    the API page, build/docs/tf_adapters.html
 #   make tpu-check   the steps through the TPU compiler, without a TPU (an hour)
 #   make bench   speed beside the peer's: BENCH="--data DATA", see benchmarks/
 #   make peer    the peer's environment, made by `make bench` where it lacks
@@ -22,7 +23,7 @@ PEER := .venv-peer
 PEER_PYTHON ?= $(PEER)/bin/python
 PEER_NEEDED := $(if $(filter $(PEER)/%,$(PEER_PYTHON)),$(PEER)/.installed)
 
-.PHONY: demo test lint bench peer tpu-check clean
+.PHONY: demo test lint docs bench peer tpu-check clean
 
 demo: $(INSTALLED)
 	rm -rf demo
@@ -33,6 +34,9 @@ test: $(INSTALLED)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
+
+docs: $(INSTALLED)
+	$(BIN)/python docs/api.py build/docs
 
 tpu-check: $(INSTALLED) $(TPU_VENV)/.installed
 	$(BIN)/python benchmarks/tpu/report.py $(TPU_VENV)/bin/python benchmarks/TPU.md

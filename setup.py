@@ -56,6 +56,8 @@ setuptools.setup(
   extras_require={
     # Grids that several processes share, kept in a file or a database.
     "suite": ["optuna>=4"],
+    # Bulk scoring: RunInference, on this machine, Flink, Spark or Dataflow.
+    "beam": ["apache-beam>=2.70", "pyarrow"],
     # Pictures on paper and screen, and in a window nowhere.
     "picture": ["matplotlib"],
     # What the notebooks of colab/ take, draw and slide with.
@@ -63,6 +65,12 @@ setuptools.setup(
       "huggingface_hub>=1", "ipywidgets", "matplotlib", "optuna>=4"
     ],
     "parquet": ["pyarrow"],  # which tensorflow-datasets may stop bringing
+    # The Hub's own client, for its cache, tokens and mirrors: encoder=hf://….
+    "hub": ["huggingface_hub>=1"],
+    # Kaggle's own client, likewise: encoder=kaggle://….
+    "kaggle": ["kagglehub"],
+    # The API page from the docstrings alone, without a configuration.
+    "docs": ["pdoc"],
   },
   entry_points={"console_scripts": ["tf-adapters=tf_adapters.__main__:main"]},
 )

@@ -3,7 +3,8 @@
 
 Rules: https://www.tensorflow.org/tfx/serving/api_rest and the server's
 tensorflow_serving/util/json_tensor.cc (2.20). Its model answers by arithmetic
-on the texts, so that a test knows every answer.
+on the texts, so that a test knows every answer; `tests/model_server.py` puts
+the same rules over real models.
 """
 
 import base64
@@ -17,6 +18,8 @@ import struct
 import threading
 import urllib.parse
 import zlib
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -103,6 +106,12 @@ SIGNATURES = {
 }
 
 
+class ByColumn(NamedTuple):
+  """In the place of what answers a row: answers columns by name."""
+
+  run: Callable[[dict], dict]
+
+
 # --- The server's JSON rules -------------------------------------------------
 
 
@@ -110,7 +119,10 @@ def _string(value) -> bytes:
   if isinstance(value, str):
     return value.encode("utf-8")
   if _is_base64(value):
-    return base64.b64decode(value["b64"], validate=True)
+    try:
+      return base64.b64decode(value["b64"], validate=True)
+    except ValueError:
+      raise Refused(400, "Unable to base64 decode") from None
   raise Refused(400, f"JSON Value: {value!r} is not of expected type: string")
 
 
@@ -159,12 +171,17 @@ def _input_columns(inputs, names) -> dict:
   return columns
 
 
-def _plain(value):
-  """As the server writes: strings raw, float32 in its shortest decimals."""
+def _plain(value, name=""):
+  """As the server writes: strings raw, float32 in its shortest decimals.
+
+  Where the output's name ends in `_bytes` strings are base64.
+  """
+  if isinstance(value, bytes) and name.endswith("_bytes"):
+    return {"b64": base64.b64encode(value).decode("ascii")}
   if isinstance(value, bytes):
     return value.decode("utf-8")
   if isinstance(value, list):
-    return [_plain(item) for item in value]
+    return [_plain(item, name) for item in value]
   return float(str(np.float32(value))) if isinstance(value, float) else value
 
 
@@ -184,17 +201,25 @@ def respond(body: bytes, signatures: dict) -> dict:
   by_row = "instances" in tree
   read = _row_columns if by_row else _input_columns
   columns = read(tree["instances" if by_row else "inputs"], inputs)
-  rows = [
-    {key: _plain(value) for key, value in function(*row).items()}
-    for row in zip(*(columns[key] for key in inputs), strict=True)
-  ]
+  found = _run(function, columns, inputs, outputs)
+  found = {key: _plain(value, key) for key, value in found.items()}
+  if by_row and len({len(value) for value in found.values()}) > 1:
+    raise Refused(400, "an output has inconsistent batch size")
   if len(outputs) == 1:
-    (only,) = outputs
-    values = [row[only] for row in rows]
+    (values,) = found.values()
     return {"predictions": values} if by_row else {"outputs": values}
-  if by_row:
-    return {"predictions": rows}
-  return {"outputs": {key: [row[key] for row in rows] for key in outputs}}
+  if not by_row:
+    return {"outputs": found}
+  rows = zip(*found.values(), strict=True)
+  return {"predictions": [dict(zip(found, row, strict=True)) for row in rows]}
+
+
+def _run(function, columns, inputs, outputs) -> dict:
+  if isinstance(function, ByColumn):
+    return function.run(columns)
+  columns = [columns[key] for key in inputs]
+  rows = [function(*row) for row in zip(*columns, strict=True)]
+  return {key: [row[key] for row in rows] for key in outputs}
 
 
 def describe(signatures: dict) -> dict:
@@ -236,8 +261,8 @@ class Server(http.server.ThreadingHTTPServer):
 
   daemon_threads = True
 
-  def __init__(self):
-    super().__init__(("127.0.0.1", 0), _Handler)
+  def __init__(self, port=0):
+    super().__init__(("127.0.0.1", port), _Handler)
     self.signatures = dict(SIGNATURES)
     self.faults = collections.deque()
     self.asked = []
@@ -248,6 +273,14 @@ class Server(http.server.ThreadingHTTPServer):
   @property
   def address(self) -> str:
     return f"127.0.0.1:{self.server_port}"
+
+  def find(self, name, version, label) -> dict:
+    """The signatures of a model; `None` stands as text in both."""
+    if name != "model" or version not in ("None", "1", "2"):
+      raise Refused(404, f"Servable not found for request: Specific({name})")
+    if label not in ("None", "stable"):
+      raise Refused(404, f"Unrecognized servable version label: {label}")
+    return self.signatures
 
   def predicted(self) -> list[dict]:
     """The bodies of the requests to predict."""
@@ -268,10 +301,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     self.server.connections += 1
 
   def do_GET(self):
-    self._serve(_METADATA, lambda body: describe(self.server.signatures))
+    self._serve(_METADATA, lambda body, signatures: describe(signatures))
 
   def do_POST(self):
-    self._serve(_PREDICT, lambda body: respond(body, self.server.signatures))
+    self._serve(_PREDICT, respond)
 
   def _serve(self, route, make):
     body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -289,8 +322,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
   def _answer(self, route, make, body):
     try:
-      self._find(route.fullmatch(self.path))
-      self._send(200, json.dumps(make(body), indent=4).encode())
+      signatures = self._find(route.fullmatch(self.path))
+      self._send(200, json.dumps(make(body, signatures), indent=4).encode())
     except Refused as error:
       content = json.dumps({"error": str(error)}).encode()
       self._send(error.status, content)
@@ -298,11 +331,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
   def _find(self, found):
     if found is None:
       raise Refused(404, "Not found.")
-    name, version, label = map(urllib.parse.unquote, map(str, found.groups()))
-    if name != "model" or version not in ("None", "1", "2"):
-      raise Refused(404, f"Servable not found for request: Specific({name})")
-    if label not in ("None", "stable"):
-      raise Refused(404, f"Unrecognized servable version label: {label}")
+    words = [urllib.parse.unquote(str(group)) for group in found.groups()]
+    return self.server.find(*words)
 
   def _send(self, status, content, length=None):
     self.send_response(status)

@@ -379,7 +379,7 @@ def save_garden(folder, **roots):
     ),
     (
       lambda folder: save_garden(folder, model=garden_v2(embedding_width=8)),
-      "does not fit bert_config.json",
+      "does not fit its configuration",
     ),
   ],
 )

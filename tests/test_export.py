@@ -142,7 +142,10 @@ def test_new_tasks_change_no_bit_of_an_earlier_one(folder):
 
 def test_signatures_are_what_a_server_expects(folder):
   model = tf.saved_model.load(str(folder / "out" / "2"))
-  assert set(model.signatures) == {"single", "pairs", "numbers"}
+  assert set(model.signatures) == {
+    *("single", "pairs", "numbers"),
+    *("mixed", "all_tasks", "embed", "serving_default"),
+  }
   pairs = model.signatures["pairs"]
   assert set(pairs.structured_input_signature[1]) == {"text", "text_b"}
   assert set(pairs.structured_outputs) == {"label", "score", "probabilities"}

@@ -103,7 +103,7 @@ def test_a_gate_is_of_one_block_and_one_sublayer(encoder):
     close(with_gates(whole, inputs, gates), other(inputs))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
   st.lists(st.floats(0, 2, width=32), min_size=ALL.size, max_size=ALL.size)
 )
@@ -152,7 +152,7 @@ def store(tmp_path_factory, encoder_folder):
         "data.max_length": 32,
         "tuning.strategy": strategy,
         "adapter.size": 8,
-        "train.epochs": 3,
+        "train.epochs": 3 if name == "mood" else 1,
         "train.batch_size": 8,
         "train.learning_rate": 0.03,
       },
@@ -165,19 +165,25 @@ def test_spans_are_scores_of_the_task_with_zeroed_adapters(store):
   path, dev = str(store / "store"), str(store / "dev.tsv")
   found = removal.measure(path, "mood", dev, "matthews")
   assert found["metric"] == "matthews"
-  assert found["whole"] == tf_adapters.evaluate(path, "mood", dev)["matthews"]
+  task = tf_adapters.load_task(path, "mood")
+  assert found["whole"] == task.evaluate(dev)["matthews"]
   scores = set()
   for first in range(tiny.LAYERS):
     for last in range(tiny.LAYERS):
       if last < first:
         assert found["spans"][first][last] is None
         continue
-      task = tf_adapters.load_task(path, "mood")
-      for block in task.model.encoder.adapter_blocks[first : last + 1]:
-        for adapter in block.adapters.values():
-          adapter.up_kernel.assign(tf.zeros_like(adapter.up_kernel))
-          adapter.up_bias.assign(tf.zeros_like(adapter.up_bias))
+      kept = [
+        (variable, variable.numpy())
+        for block in task.model.encoder.adapter_blocks[first : last + 1]
+        for adapter in block.adapters.values()
+        for variable in (adapter.up_kernel, adapter.up_bias)
+      ]
+      for variable, value in kept:
+        variable.assign(np.zeros_like(value))
       score = task.evaluate(dev)["matthews"]
+      for variable, value in kept:
+        variable.assign(value)
       assert found["spans"][first][last] == score
       scores.add(score)
   assert len({found["whole"], *scores}) > 1  # they do something

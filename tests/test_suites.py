@@ -70,6 +70,45 @@ def test_every_point_is_tried_once_and_failures_are_kept(tmp_path, kind):
   )
 
 
+def test_a_trial_that_ends_while_others_look_is_not_run_again(
+  tmp_path, monkeypatch
+):
+  seen, trials = [], Trials(tmp_path, "")
+  space = {"a": (1,)}
+  trials.explore("one", space, lambda chosen: (1.0, seen.append(chosen) or {}))
+  study, running = trials._study("one", space), trials._running
+  views = [study.get_trials(), []]  # the first is out of date
+  monkeypatch.setattr(
+    trials, "_running", lambda study: views.pop(0) if views else running(study)
+  )
+  assert trials.explore("one", space, lambda chosen: (0.0, {}))
+  assert not views
+  assert [trial.value for trial in trials.tried("one", space)] == [1.0]
+
+
+def test_who_does_not_wait_leaves_what_another_is_trying(tmp_path):
+  (tmp_path / "hang").touch()
+  worker = start(tmp_path, "")
+  deadline = time.monotonic() + 60
+  while not (tmp_path / "hanging").exists():
+    assert time.monotonic() < deadline
+    time.sleep(0.1)
+  seen, trials = [], Trials(tmp_path, "")
+
+  def run(chosen):
+    seen.append(chosen)
+    return 1.0, {}
+
+  try:
+    assert not trials.explore("study", SPACE, run, wait=False)
+  finally:
+    worker.kill()
+    worker.wait()
+  assert len(seen) == 5  # all but the one that hangs
+  assert trials.explore("study", SPACE, run, wait=False)
+  assert sorted(seen, key=repr) == points(SPACE)
+
+
 def test_a_grid_of_one_point_is_tried_once(tmp_path):
   seen = []
   trials = Trials(tmp_path, "")

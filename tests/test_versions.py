@@ -2,6 +2,7 @@
 """The life of a server's folder: versions come, go, and change by tasks."""
 
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -18,12 +19,22 @@ def encoder(encoder_folder):
   return tf_adapters.load_encoder(str(encoder_folder))
 
 
-@pytest.fixture
-def store(tmp_path, encoder):
-  store = stores.create(tmp_path / "store", encoder)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, encoder):
+  """A store, and a model of two of its tasks, one of them merged."""
+  folder = tmp_path_factory.mktemp("versions")
+  store = stores.create(folder / "store", encoder)
   for name in ("a", "b", "c"):
     stores.add(store, encoder, name, stores.CLASSES)
-  return store
+  stores.add(store, encoder, "lora", stores.CLASSES, tuning__strategy="lora")
+  tf_adapters.export(
+    str(store.path),
+    str(folder / "out"),
+    tasks=["a", "lora"],
+    merge=True,
+    reporter=Silent(),
+  )
+  return folder
 
 
 def tasks(version) -> list[str]:
@@ -37,43 +48,41 @@ def answers(version, name) -> np.ndarray:
   return model.signatures[name](text=texts)["probabilities"].numpy()
 
 
-def test_tasks_are_added_and_removed(store, tmp_path, capsys):
-  out = tmp_path / "out"
-
-  def export(*options):
-    common = ["export", "--store", str(store.path), "--output", str(out)]
-    assert main([*common, *options]) == 0
-    return out / capsys.readouterr().out.strip().rsplit("/", 1)[-1]
-
-  first = export("--task", "a", "--task", "b")
-  assert tasks(first) == ["a", "b"]
-  second = export("--add", "c")
-  assert tasks(second) == ["a", "b", "c"]
-  third = export("--remove", "a", "--keep", "2")
-  assert tasks(third) == ["b", "c"]
-  assert sorted(entry.name for entry in out.iterdir()) == ["2", "3"]
-  np.testing.assert_array_equal(answers(second, "b"), answers(third, "b"))
+def run(folder, capsys, *options) -> pathlib.Path:
+  """The version that a command wrote."""
+  store, out = str(folder / "store"), str(folder / "out")
+  assert main(["export", "--store", store, "--output", out, *options]) == 0
+  name = pathlib.Path(capsys.readouterr().out.strip()).name
+  return folder / "out" / name
 
 
-def test_a_task_that_changed_in_the_store_is_not_served_unasked(
-  store, encoder, tmp_path
+def test_tasks_come_and_go_and_the_others_keep_their_bits(
+  folder, encoder, capsys
 ):
-  out = tmp_path / "out"
+  first = folder / "out/1"
+  before = answers(first, "a"), answers(first, "lora")
+  second = run(folder, capsys, "--add", "b")
+  assert tasks(second) == ["a", "b", "lora"]
+  np.testing.assert_array_equal(answers(second, "a"), before[0])
+  np.testing.assert_array_equal(answers(second, "lora"), before[1])
 
-  def export(**options):
-    return tf_adapters.export(
-      str(store.path), str(out), reporter=Silent(), **options
-    )
-
-  export(tasks=["a", "b"])
+  store = tf_adapters.Store(folder / "store")
+  old = answers(second, "b")
   stores.add(store, encoder, "b", stores.CLASSES, seed=9, overwrite=True)
   with pytest.raises(tf_adapters.InputError, match="'b' of the .* is not the"):
-    export(tasks=tf_adapters.Change(add=["c"]))
-  assert [entry.name for entry in out.iterdir()] == ["1"]
-  export(tasks=tf_adapters.Change(add=["b", "c"]))
-  assert (answers(out / "1", "b") != answers(out / "2", "b")).any()
-  before, after = (answers(out / version, "a") for version in ("1", "2"))
-  np.testing.assert_array_equal(before, after)
+    tf_adapters.export(
+      str(store.path),
+      str(folder / "out"),
+      tasks=tf_adapters.Change(add=["c"]),
+      reporter=Silent(),
+    )
+  options = ("--remove", "a", "--add", "b", "--add", "c", "--keep", "2")
+  third = run(folder, capsys, *options)
+  assert tasks(third) == ["b", "c", "lora"]
+  assert (answers(third, "b") != old).any()
+  np.testing.assert_array_equal(answers(third, "lora"), before[1])
+  names = sorted(entry.name for entry in (folder / "out").iterdir())
+  assert names == ["2", "3"]
 
 
 @pytest.mark.parametrize(
@@ -85,44 +94,32 @@ def test_a_task_that_changed_in_the_store_is_not_served_unasked(
     (["--keep", "0"], "`keep` must be at least 1; got 0"),
   ],
 )
-def test_what_cannot_be_exported(store, tmp_path, capsys, options, words):
+def test_what_cannot_be_exported(folder, tmp_path, capsys, options, words):
   out = tmp_path / "out"
-  common = ["export", "--store", str(store.path), "--output", str(out)]
+  common = ["export", "--store", str(folder / "store"), "--output", str(out)]
   assert main([*common, *options]) == 2
   assert words in capsys.readouterr().err
   assert not out.exists()
 
 
-def test_what_cannot_be_removed(store, tmp_path):
-  out = tmp_path / "out"
-  tf_adapters.export(
-    str(store.path), str(out), tasks=["a"], reporter=Silent()
-  )
-  for change, words in (
-    (tf_adapters.Change(remove=["b"]), "no task 'b' to remove; it has: a"),
-    (tf_adapters.Change(remove=["a"]), "at least one task to export"),
-  ):
-    with pytest.raises(tf_adapters.InputError, match=words):
-      tf_adapters.export(
-        str(store.path), str(out), tasks=change, reporter=Silent()
-      )
-  assert [entry.name for entry in out.iterdir()] == ["1"]
-
-
-def test_merging_stays_when_a_task_is_added(store, encoder, tmp_path):
-  stores.add(
-    store, encoder, "lora", stores.CLASSES, tuning__strategy="lora"
-  )
-  out = tmp_path / "out"
-  tf_adapters.export(
-    str(store.path), str(out), tasks=["lora"], merge=True, reporter=Silent()
-  )
-  tf_adapters.export(
-    str(store.path),
-    str(out),
-    tasks=tf_adapters.Change(add=["a"]),
-    reporter=Silent(),
-  )
-  np.testing.assert_array_equal(
-    answers(out / "1", "lora"), answers(out / "2", "lora")
-  )
+@pytest.mark.parametrize(
+  ("remove", "words"),
+  [
+    (["x"], "no task 'x' to remove; it has: b, c"),
+    (["b", "c"], "at least one task to export"),
+  ],
+)
+def test_what_cannot_be_removed(folder, tmp_path, remove, words):
+  extra = tmp_path / "out/7/assets.extra"
+  extra.mkdir(parents=True)
+  served = {name: {"weights_sha256": "0"} for name in ("b", "c")}
+  tree = {"tasks": served, "merge": False, "examples": False}
+  (extra / "tasks.json").write_text(json.dumps(tree), encoding="utf-8")
+  with pytest.raises(tf_adapters.InputError, match=words):
+    tf_adapters.export(
+      str(folder / "store"),
+      str(tmp_path / "out"),
+      tasks=tf_adapters.Change(remove=remove),
+      reporter=Silent(),
+    )
+  assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["7"]

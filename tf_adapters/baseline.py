@@ -65,7 +65,10 @@ def train_baseline(
   candidates: Sequence[Candidate] = CANDIDATES,
   reporter: reporting.Reporter | None = None,
 ) -> BaselineResult:
-  """Fits the baseline on a run's data; nothing is stored.
+  """Fits n-grams without BERT on a run's data; nothing is stored.
+
+  What stands for the column "No BERT baseline" of Houlsby et al., ICML 2019,
+  Table 2, whose models were searched by AutoML.
 
   TF-IDF of n-grams into logistic regression, one label against the rest, or
   into ridge regression. A pair is a, b, |a - b| and a * b of its two vectors.
@@ -74,6 +77,10 @@ def train_baseline(
     config: Of the run, from which `task`, `data` and `train.seed` are read.
     candidates: What is tried; the first of equal dev scores is taken.
     reporter: Who shows progress; None: lines on stderr.
+
+  Returns:
+    Scores as `train` gives them, the candidate that the dev set chose, and
+    its parameters; of an encoder, an epoch and a store there are none.
 
   Raises:
     InputError: for data that is not allowed, or without a dev set.

@@ -118,6 +118,11 @@ class TuningConfig:
 class AdapterConfig:
   """Where adapters sit and what trains beside them; see `tf_adapters.build`.
 
+  Source: of `houlsby` Houlsby et al., ICML 2019, section 2.1; of `pfeiffer`
+  Pfeiffer et al., "AdapterFusion", EACL 2021, as AdapterHub runs it; of
+  `parallel` He et al., "Towards a Unified View of Parameter-Efficient Transfer
+  Learning", ICLR 2022, section 4.
+
   Attributes:
     method: `houlsby`, `houlsby_attention` and `houlsby_ffn` (the same after one
       of the two sublayers alone), `pfeiffer` or `parallel`.
@@ -212,8 +217,10 @@ class Config:
   """One training run.
 
   Attributes:
-    encoder: `minilm`, or a folder that `tf_adapters.load_encoder` reads;
-      `None` takes the store's, and `minilm` for a new store.
+    encoder: `minilm`, or a folder or an address, as hf://OWNER/NAME, that
+      `tf_adapters.load_encoder` reads; `None` takes the store's, and `minilm`
+      for a new store. A store keeps to the revision that it was made with:
+      the address without one means the store's.
     store: Folder of the store that the task joins.
     copy_encoder: Whether a new store holds a copy of the encoder, so that it
       can be moved as a whole; false: a reference to it.

@@ -22,7 +22,20 @@ from tf_adapters.layers.dropout import fresh_noise
 class AdapterEncoder(tf_keras.Model):
   """All blocks of one borrowed encoder with what one task has of its own.
 
-  Made by `build`, which documents it.
+  Made by `build`, which documents it. With x what enters a block, a and f
+  what its two sublayers give after dropout, and A1 and A2 the bottlenecks of
+  `houlsby` (Houlsby et al., ICML 2019, section 2.1 and figure 2), a block is
+
+      h = LN(x + A1(a));    y = LN(h + A2(f))
+
+  Shapes: `input_word_ids`, `input_mask` and `input_type_ids` `[batch, seq]`
+  in; `sequence_output` `[batch, seq, hidden]`, `pooled_output`
+  `[batch, hidden]` and the blocks' `encoder_outputs` out.
+
+  Args:
+    borrowed: The parts of the encoder.
+    plan: What is asked for.
+    seed: Of what is added.
 
   Attributes:
     borrowed: The parts of the encoder, frozen.
@@ -95,6 +108,10 @@ class AdapterEncoder(tf_keras.Model):
         the first; None: all.
       compute: With which weights, in which precision, compiled or not; None:
         as the encoder is, op by op.
+
+    Returns:
+      The outputs above by name; of `output_range` n, `sequence_output` and
+      the last of `encoder_outputs` have n positions.
     """
     compute = compute or PLAIN
     parts = compute.parts or self.parts

@@ -98,10 +98,10 @@ class Block:
 
   def gated(self, gates: tf.Tensor) -> "Block":
     """The same with gates, `[sublayers]`, times what its adapters add."""
+    by_sublayer = dict(zip(SUBLAYERS, tf.unstack(gates), strict=True))
     adapters = {
-      sublayer: tuple(bottleneck.gated(gate) for bottleneck in bottlenecks)
-      for gate, sublayer in zip(tf.unstack(gates), SUBLAYERS, strict=True)
-      if (bottlenecks := self.adapters.get(sublayer))
+      sublayer: tuple(one.gated(by_sublayer[sublayer]) for one in bottlenecks)
+      for sublayer, bottlenecks in self.adapters.items()
     }
     return dataclasses.replace(self, adapters=adapters)
 

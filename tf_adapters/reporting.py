@@ -2,6 +2,7 @@
 """What a person sees while training: tables and a bar, on stderr or inline."""
 
 import contextlib
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -53,6 +54,22 @@ class Reporter:
   def say(self, message: str) -> None:
     """Shows one line."""
     self._console.print(message, highlight=False, soft_wrap=True)
+
+  @contextlib.contextmanager
+  def counting(
+    self, what: str, total: int, done: int
+  ) -> Iterator[Callable[[int], None]]:
+    """Shows a bar of `total`; yields what takes how many are done."""
+    with rich.progress.Progress(
+      rich.progress.TextColumn("{task.description}"),
+      rich.progress.BarColumn(),
+      rich.progress.MofNCompleteColumn(),
+      rich.progress.TimeRemainingColumn(),
+      console=self._console,
+      redirect_stdout=False,
+    ) as bar:
+      task = bar.add_task(what, total=total, completed=done)
+      yield lambda count: bar.update(task, completed=count)
 
   @contextlib.contextmanager
   def running(self, steps: int, done: int) -> Iterator[None]:

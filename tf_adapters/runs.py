@@ -33,6 +33,7 @@ from tf_adapters.checkpoints import huggingface
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
+from tf_adapters.fetching import source as source_lib
 from tf_adapters.run_inputs import Inputs
 from tf_adapters.version import __version__
 
@@ -79,6 +80,11 @@ def train(
   reporter: reporting.Reporter | None = None,
 ) -> TrainResult:
   """Trains one task and adds it to a store.
+
+  The defaults are the protocol of Houlsby et al., ICML 2019, section 3.1:
+  adapters, LayerNorms and head by Adam, here with decoupled weight decay as in
+  its code; a warm-up over a tenth of the steps, then a linear decay; batches of
+  32; the best epoch by the dev set.
 
   A run that was interrupted continues when it is started again with the
   same settings, data and encoder, and ends with the same module.
@@ -129,9 +135,9 @@ def train(
 
 def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
   config, store = inputs.config, inputs.store
-  path = config.encoder
-  if path is None:
-    path = store.encoder_path() if store.exists else "minilm"
+  path = "minilm" if config.encoder is None else config.encoder
+  if store.exists and _means_the_stores(config.encoder, store):
+    path = store.encoder_path()
   with compute.policy(config.train.precision):
     encoder = load_encoder(path)
   info = pretrained.of(encoder)
@@ -144,6 +150,13 @@ def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
   if store.exists:
     store.check_encoder(info.fingerprint)
   return encoder
+
+
+def _means_the_stores(encoder: str | None, store: store_lib.Store) -> bool:
+  """Whether a setting names what the store was made with."""
+  if encoder is None:
+    return True
+  return source_lib.is_pin_of(store.encoder()["source"], encoder)
 
 
 def _datasets(inputs, encoder) -> dict[str, trainer_lib.Dataset]:
@@ -201,7 +214,8 @@ def _create_store(store, config, encoder) -> None:
     "source": info.source,
     "copied": config.copy_encoder,
   }
-  if not config.copy_encoder and info.source != "minilm":
+  is_folder = info.source != "minilm" and not source_lib.is_address(info.source)
+  if not config.copy_encoder and is_folder:
     tree["source"] = str(pathlib.Path(info.source).resolve())
   write_copy = functools.partial(huggingface.write, encoder)
   store.create(tree, write_copy if config.copy_encoder else None)

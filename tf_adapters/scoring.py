@@ -22,6 +22,11 @@ from tf_adapters.tasks import tables
 class LoadedTask:
   """A trained task, ready to answer; made by `load_task`.
 
+  Args:
+    store: That has the task.
+    name: Of the task.
+    encoder: The store's, loaded.
+
   Attributes:
     name: Its name in the store.
     task: Its definition, with `labels` for a classification.
@@ -30,6 +35,11 @@ class LoadedTask:
     columns: Which columns of its training file it read.
     config: Of its training.
     settings: Of its data, as `Config.data`.
+
+  Raises:
+    InputError: for a task that is not there or damaged, another encoder than
+      the store's, and in each method for texts, or a file, that it does not
+      take.
   """
 
   def __init__(self, store: Store, name: str, encoder: tf_keras.layers.Layer):
@@ -49,7 +59,16 @@ class LoadedTask:
   def logits(
     self, texts: Sequence[str], texts_b: Sequence[str] | None = None
   ) -> np.ndarray:
-    """Float32 `[texts, units]`; of a span task `[windows, tokens, 2]`."""
+    """What the head computes before any softmax.
+
+    Args:
+      texts: Texts; the questions of a span task.
+      texts_b: The second texts of pairs; the contexts of a span task.
+
+    Returns:
+      Float32 `[texts, units]`; of a span task `[windows, tokens, 2]`, starts
+      and ends of each window of the contexts.
+    """
     return self._logits(texts, texts_b)[0]
 
   def _logits(self, texts, texts_b):
@@ -62,6 +81,10 @@ class LoadedTask:
     self, texts: Sequence[str], texts_b: Sequence[str] | None = None
   ) -> list[dict[str, Any]]:
     """An answer a text.
+
+    Args:
+      texts: Texts; the questions of a span task.
+      texts_b: The second texts of pairs; the contexts of a span task.
 
     Returns:
       For a classification `label`, `score` and `probabilities` by label, for
@@ -117,7 +140,12 @@ class LoadedTask:
     return tokens, self.task.place(targets, tokens)
 
   def evaluate(self, source: str | data_lib.Split) -> dict[str, float | None]:
-    """Scores on a labelled file or split; `read` says what it may be."""
+    """Scores on a labelled file or split; `read` says what it may be.
+
+    Returns:
+      By metric: shares from 0 to 1 (`f1` and `exact_match` of spans too),
+      correlations from -1 to 1; None where a metric is not defined.
+    """
     return self.report(source)["metrics"]
 
   def report(self, source: str | data_lib.Split) -> dict[str, Any]:
@@ -164,6 +192,13 @@ def load_task(
     name: The task.
     encoder: The store's encoder where it is loaded already, so that many
       tasks share one; None loads it.
+
+  Returns:
+    The task, which keeps its tokenizer and its compiled functions.
+
+  Raises:
+    InputError: for a store, a task or an encoder that is not there, is
+      damaged, or does not belong to the others.
   """
   source = Store(store)
   source.describe(name)  # fails before the encoder is loaded
@@ -183,6 +218,12 @@ def evaluate(
     data: A file with the columns of the training file, or what else
       `LoadedTask.read` takes; a .json file in the form of SQuAD v1.1 for a
       span task.
+
+  Returns:
+    By metric, as `LoadedTask.evaluate` gives them.
+
+  Raises:
+    InputError: for a task that is not there, or data that it does not take.
   """
   return load_task(store, task).evaluate(data)
 
@@ -193,5 +234,18 @@ def predict(
   texts: Sequence[str],
   texts_b: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-  """Answers of a task of a store, as `LoadedTask.predict` gives them."""
+  """Answers of a task of a store.
+
+  Args:
+    store: Folder of the store.
+    task: Name of the task.
+    texts: Texts; the questions of a span task.
+    texts_b: The second texts of pairs; the contexts of a span task.
+
+  Returns:
+    An answer a text, as `LoadedTask.predict` gives them.
+
+  Raises:
+    InputError: for a task that is not there, or texts that it does not take.
+  """
   return load_task(store, task).predict(texts, texts_b)

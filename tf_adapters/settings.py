@@ -25,6 +25,9 @@ def load(
     path: A YAML file of nested keys, or None.
     overrides: `key=value` with dotted keys, as `train.epochs=3`.
 
+  Returns:
+    The settings, each checked; `tf_adapters.Config` names them all.
+
   Raises:
     InputError: for an unknown key or a value that is not allowed, by name.
   """

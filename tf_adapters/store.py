@@ -52,8 +52,15 @@ def check_name(name: str) -> None:
 class Store:
   """A folder with one encoder and its tasks.
 
+  Every module is read and written as a whole, under a lock that processes
+  share; `tf_adapters.store` shows what is where.
+
   Args:
     path: The folder; `create` makes it, the rest expects it.
+
+  Raises:
+    InputError: in each method, for what is missing, taken or damaged, naming
+      the file.
   """
 
   def __init__(self, path: str | os.PathLike):

@@ -40,6 +40,13 @@ def task_variables(model: TaskModel) -> list[TaskVariable]:
 
   Names and roles come from where a variable sits, never from its own name:
   layers built by hand lose their name scope.
+
+  Args:
+    model: Made by `build`, with a head.
+
+  Returns:
+    Each variable once, with its name on disk, its role, and whether weight
+    decay applies to it.
   """
   found = list(_collect(model))
   trained = {id(variable) for variable in model.trainable_variables}
@@ -125,7 +132,15 @@ class Row:
 
 
 def parameter_table(model: TaskModel) -> list[Row]:
-  """Rows by role, what trains first, the frozen encoder last."""
+  """What trains and what is frozen, as `train` shows it at its start.
+
+  Args:
+    model: Made by `build`, with a head.
+
+  Returns:
+    Rows by role with shapes, numbers of parameters and their share of the
+    encoder's; what trains first, the frozen encoder last.
+  """
   total = encoder_parameters(model)
   by_role: dict[str, list[tf.Variable]] = {}
   for item in task_variables(model):

@@ -41,7 +41,8 @@ class Pretrained:
   """What belongs to an encoder besides its weights: `encoder.pretrained`.
 
   Attributes:
-    source: What was passed to `load_encoder`.
+    source: What was passed to `load_encoder`; of an address, with the commit,
+      version or checksum that was fetched.
     shape: Sizes and settings.
     vocabulary: WordPieces by id.
     lower_case: Whether texts are lower-cased and stripped of accents.

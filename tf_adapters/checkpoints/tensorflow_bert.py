@@ -5,6 +5,7 @@ import pathlib
 import types
 
 import tensorflow as tf
+import tf_keras
 from official.nlp.modeling.networks import bert_encoder
 
 from tf_adapters.checkpoints import pretrained
@@ -96,17 +97,29 @@ def _restore(encoder, path: str, available) -> None:
   roots = {name.split("/")[0] for name in available}
   for root in ("encoder", "model"):
     if root in roots:
-      checkpoint = tf.train.Checkpoint(**{root: encoder})
-      break
-  else:
-    raise InputError(
-      f"{path}: must hold the encoder as `encoder` or `model`; its roots are "
-      f"{sorted(roots - {_OBJECT_GRAPH})}."
-    )
+      return restore(encoder, path, root)
+  raise InputError(
+    f"{path}: must hold the encoder as `encoder` or `model`; its roots are "
+    f"{sorted(roots - {_OBJECT_GRAPH})}."
+  )
+
+
+def restore(encoder: tf_keras.layers.Layer, path: str, root: str) -> None:
+  """Sets all variables from an object-based checkpoint.
+
+  Args:
+    encoder: Of Model Garden, built.
+    path: Prefix of the checkpoint.
+    root: What the encoder is called in its root.
+
+  Raises:
+    InputError: if a variable is not there, or has another shape.
+  """
+  checkpoint = tf.train.Checkpoint(**{root: encoder})
   try:
     checkpoint.read(path).assert_existing_objects_matched().expect_partial()
   except (AssertionError, ValueError) as error:
     reason = str(error).split("\n")[0]
     raise InputError(
-      f"{path}: does not fit bert_config.json: {reason}"
+      f"{path}: does not fit its configuration: {reason}"
     ) from None

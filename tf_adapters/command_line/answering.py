@@ -1,9 +1,10 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""Commands that answer: `evaluate`, and `predict` by a store or a server."""
+"""Commands that answer: `evaluate`; `predict` by store, server or export."""
 
 import argparse
 import json
 import pathlib
+import types
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import tf_adapters
 from tf_adapters import data
 from tf_adapters import files
+from tf_adapters.command_line import bulk
 from tf_adapters.command_line import sources
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import add_store
@@ -18,9 +20,12 @@ from tf_adapters.command_line.command import json_line
 from tf_adapters.command_line.command import scores
 from tf_adapters.errors import InputError
 
-# Options of `predict` that need a store, or what is in one.
-_OF_A_STORE = ("split", "tfds", "tfds_dir", "glue", "form", "output")
-_OF_A_SERVER = ("labels", "model")
+# Options of `predict` by whom it asks; those of one are not for another.
+_OPTIONS = types.MappingProxyType({
+  "store": ("split", "tfds", "tfds_dir", "glue", "form", "output"),
+  "server": ("labels", "model"),
+  "export": ("output", *bulk.OPTIONS),
+})
 
 
 def evaluate(options: argparse.Namespace) -> Iterator[str]:
@@ -65,37 +70,27 @@ def _class_lines(report: dict[str, Any]) -> Iterator[str]:
 
 def predict(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters predict`."""
-  others = _OF_A_STORE if options.server else _OF_A_SERVER
-  for name in others:
-    if getattr(options, name) is not None:
+  whom = next(name for name in _OPTIONS if getattr(options, name) is not None)
+  for name in sum(_OPTIONS.values(), ()):
+    if name not in _OPTIONS[whom] and getattr(options, name) is not None:
       raise InputError(
-        f"`--{name.replace('_', '-')}` does not go with "
-        f"`--{'server' if options.server else 'store'}`."
+        f"`--{name.replace('_', '-')}` does not go with `--{whom}`."
       )
-  if not options.server:
-    yield from _by_store(options)
+  if whom == "export":
+    yield from bulk.predict(options)
     return
-  if bool(options.texts) == bool(options.input):
-    raise InputError("give texts or `--input FILE`, and not both.")
-  model = {} if options.model is None else {"model": options.model}
-  with tf_adapters.Client(
-    options.server, labels=options.labels, **model
-  ) as client:
-    names = client.inputs(options.task)
-    columns = _columns(options, names)
-    answers = client.predict(options.task, *columns)
-  for answer, *texts in zip(answers, *columns, strict=True):
-    shown = dict(zip(names, texts, strict=True))
-    if options.json:
-      yield json_line({**shown, **answer})
-    else:
-      yield _answer_line(answer, shown)
+  if options.input and len(options.input) > 1:
+    raise InputError("give `--input` once; `--export` alone takes it again.")
+  options.input = options.input[0] if options.input else None
+  yield from (_by_store if whom == "store" else _by_server)(options)
 
 
 def _predict_arguments(parser: argparse.ArgumentParser) -> None:
-  _add_server(parser)
+  _add_whom(parser)
   parser.add_argument("--task", required=True, metavar="NAME")
-  sources.add_arguments(parser, "input", "a file of texts with a header")
+  sources.add_arguments(
+    parser, "input", "a file of texts with a header", action="append"
+  )
   parser.add_argument(
     "--glue", metavar="DIR", help="write a file for the GLUE server there"
   )
@@ -104,7 +99,7 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--output",
-    metavar="FILE",
+    metavar="PATH",
     help="for spans: answers by question as JSON, as SQuAD's script takes them",
   )
   parser.add_argument(
@@ -113,16 +108,22 @@ def _predict_arguments(parser: argparse.ArgumentParser) -> None:
     metavar="TEXT",
     help="for pairs: A B A B …; for spans: QUESTION CONTEXT …",
   )
+  bulk.add_arguments(parser)
 
 
-def _add_server(parser: argparse.ArgumentParser) -> None:
-  """Adds what says whom `predict` asks: a store, or a server."""
+def _add_whom(parser: argparse.ArgumentParser) -> None:
+  """Adds what says whom `predict` asks: a store, a server or an export."""
   whom = parser.add_mutually_exclusive_group(required=True)
   whom.add_argument("--store", metavar="DIR")
   whom.add_argument(
     "--server",
     metavar="HOST:PORT",
     help="TensorFlow Serving's REST address, or grpc://HOST:PORT",
+  )
+  whom.add_argument(
+    "--export",
+    metavar="DIR",
+    help="what `export` wrote, for files of any size, on Apache Beam",
   )
   parser.add_argument(
     "--model", metavar="NAME", help="the server's name for it (model)"
@@ -210,6 +211,24 @@ def _answer_line(answer: dict[str, Any], shown: dict[str, str]) -> str:
   return "\t".join([*fields, *shown.values()])
 
 
+def _by_server(options: argparse.Namespace) -> Iterator[str]:
+  if bool(options.texts) == bool(options.input):
+    raise InputError("give texts or `--input FILE`, and not both.")
+  model = {} if options.model is None else {"model": options.model}
+  with tf_adapters.Client(
+    options.server, labels=options.labels, **model
+  ) as client:
+    names = client.inputs(options.task)
+    columns = _columns(options, names)
+    answers = client.predict(options.task, *columns)
+  for answer, *texts in zip(answers, *columns, strict=True):
+    shown = dict(zip(names, texts, strict=True))
+    if options.json:
+      yield json_line({**shown, **answer})
+    else:
+      yield _answer_line(answer, shown)
+
+
 def _columns(
   options: argparse.Namespace, names: Sequence[str]
 ) -> list[list[str]]:
@@ -247,7 +266,7 @@ COMMANDS = (
   ),
   Command(
     "predict",
-    "Answers texts with a task of a store or of a model server.",
+    "Answers texts with a task of a store, of a model server or of an export.",
     _predict_arguments,
     predict,
   ),

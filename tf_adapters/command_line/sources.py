@@ -3,6 +3,7 @@
 
 import argparse
 from typing import TYPE_CHECKING
+from typing import Any
 
 from tf_adapters import data
 from tf_adapters.errors import InputError
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(
-  parser: argparse.ArgumentParser, file: str, text: str
+  parser: argparse.ArgumentParser, file: str, text: str, **more: Any
 ) -> None:
   """Adds `--FILE`, and the options that name a split instead."""
-  parser.add_argument(f"--{file}", metavar="FILE", help=text)
+  parser.add_argument(f"--{file}", metavar="FILE", help=text, **more)
   parser.add_argument(
     "--split", metavar="SPLIT", help="a split of a TFDS data set instead"
   )

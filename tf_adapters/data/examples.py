@@ -166,11 +166,11 @@ def _pick(
   for line, row in rows:
     if not lines:
       index = next((name for name in form.index if name in row), None)
-    text = _cell(records, line, row, columns.text)
+    text = cell(records, line, row, columns.text)
     if form.skip_empty and not text.strip():
       continue
     if labelled:
-      label = _cell(records, line, row, columns.label)
+      label = cell(records, line, row, columns.label)
       if label in form.skip:
         continue
       _check_label(records, line, columns.label, label)
@@ -178,9 +178,9 @@ def _pick(
     lines.append(line)
     texts.append(text)
     if columns.text_b is not None:
-      texts_b.append(_cell(records, line, row, columns.text_b))
+      texts_b.append(cell(records, line, row, columns.text_b))
     if index is not None:
-      indices.append(_cell(records, line, row, index))
+      indices.append(cell(records, line, row, index))
   return Examples(
     records.path,
     columns,
@@ -200,7 +200,12 @@ def _check_label(records: Records, line: int, name: str, label: str) -> None:
     )
 
 
-def _cell(records: Records, line: int, row: dict, name: str) -> str:
+def cell(records: Records, line: int, row: dict, name: str) -> str:
+  """The text in one column of a row; a number is the text of it.
+
+  Raises:
+    InputError: naming the row, for whatever is no text.
+  """
   if name not in row:
     raise InputError(
       f"{records.where(line)}: there is no column `{name}`; found "

@@ -17,11 +17,12 @@ class Head(tf_keras.layers.Layer):
   """logits = Dropout(z)·W + b.
 
   z is the last block's output at the first token, or the pooled output (the
-  frozen pooler's tanh of it), as in the code of Houlsby et al. (2019). W is
-  drawn from a normal of deviation 0.02 truncated at two deviations, b is
-  zero. Nothing but the first token of the last block is read
-  (`output_range` 1), so nothing else of that block is computed; or z is the
-  last block's output at each token, and so are the logits.
+  frozen pooler's tanh of it), as in the code of Houlsby et al., ICML 2019, and
+  in Devlin et al., "BERT", NAACL 2019, section 4.1. W is drawn from a normal of
+  deviation 0.02 truncated at two deviations, b is zero, as BERT's code has
+  them. Nothing but the first token of the last block is read (`output_range`
+  1), so nothing else of that block is computed; or z is the last block's output
+  at each token, and so are the logits.
 
   Shapes: `{"sequence_output": [batch, seq, d], "pooled_output": [batch, d]}`
   in, `[batch, units]` float32 out, for every token `[batch, seq, units]`.
@@ -30,7 +31,10 @@ class Head(tf_keras.layers.Layer):
     units: Number of classes, 1 for a regression, 2 for starts and ends.
     input: `first_token`, `pooled_output` or `every_token`.
     dropout: Rate in training.
-    seed: Seed of W.
+    seed: Seed of W; None draws one.
+
+  Raises:
+    InputError: for an input or a rate that is not allowed.
   """
 
   def __init__(

@@ -17,9 +17,29 @@ from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
-# Ops of tensorflow-text, all of which the server links. TensorFlow's own are
-# those that the wheel lists in `tf.raw_ops`, whatever was loaded since.
-TEXT_OPS = frozenset()
+# Ops of tensorflow-text's wheel, all of which are in the server's ops_lib.
+# TensorFlow's own are those of `tf.raw_ops`, whatever was loaded since; that
+# leaves out what is for TPUs and XLA.
+TEXT_OPS = frozenset(
+  """
+  CaseFoldUTF8 ConstrainedSequence FastBertNormalize
+  FastWordpieceTokenizeWithOffsets FindSourceOffsets MaxSpanningTree
+  NormalizeUTF8 NormalizeUTF8WithOffsetsMap PhraseTokenize
+  RegexSplitWithOffsets SentenceFragments SentenceFragmentsV2
+  SentencepieceDetokenizeOp SentencepieceIdToStringOp SentencepieceOp
+  SentencepieceStringToIdOp SentencepieceTokenizeOp
+  SentencepieceTokenizeWithOffsetsOp SentencepieceVocabSizeOp
+  SplitMergeTokenizeWithOffsets TFText>BoiseTagsToOffsets
+  TFText>ByteSplitByOffsets TFText>ByteSplitWithOffsets
+  TFText>FastSentencepieceDetokenize TFText>FastSentencepieceTokenize
+  TFText>FastWordpieceDetokenize TFText>NgramsStringJoin
+  TFText>OffsetsToBoiseTags TFText>PhraseDetokenize
+  TFText>RoundRobinGenerateMasks TFText>RoundRobinTrim TFText>Utf8Binarize
+  TFText>WhitespaceTokenizeWithOffsetsV2 TokenizerFromLogits
+  UnicodeScriptTokenizeWithOffsets WhitespaceTokenizeWithOffsets
+  WordpieceTokenizeWithOffsets
+  """.split()
+)
 # Ops whose kernels are Python's.
 _PYTHON_OPS = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc"})
 # Types of outputs that REST knows and this package's clients expect.
@@ -79,8 +99,8 @@ def _graph(graph) -> Iterator[str]:
   unknown = {op for op in ops - TEXT_OPS if not hasattr(tf.raw_ops, op)}
   if unknown:
     yield (
-      f"it has ops that are neither TensorFlow's nor tensorflow-text's "
-      f"({_list(unknown)}), and the server links no others."
+      "it has ops that are neither in `tf.raw_ops` nor tensorflow-text's "
+      f"({_list(unknown)}), and the server may not have them."
     )
 
 

@@ -131,9 +131,10 @@ class Tokens:
     data = place.served.data
     key = (data.max_length, data.doc_stride, data.max_question_length)
     if key not in self._of_spans:
-      tokenizer = place.served.task.tokenizer(
-        self._info.vocabulary, self._info.lower_case, data
-      )
+      with tf.init_scope():  # its tables are to outlive the caller's graph
+        tokenizer = place.served.task.tokenizer(
+          self._info.vocabulary, self._info.lower_case, data
+        )
       self._of_spans[key] = _function(
         tokenizer.__call__, [_TEXTS, _TEXTS]
       )

@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Pictures of the ablation: heat maps of spans, curves of the lowest blocks."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,16 +18,19 @@ def spans(ablations: Sequence[Any]) -> Any:
   """A heat map a task: rows are first blocks, columns last ones."""
   blocks = len(ablations[0].spans)
   side = max(3.2, _CELL * blocks)
-  figure = drawing.figure((side + 1.4) * len(ablations), side + 1.6)
+  width = (side + 1.4) * len(ablations)
+  figure = drawing.figure(width, side + 2)
   grid = figure.subplots(1, len(ablations), squeeze=False)
   for axes, ablation in zip(grid.flat, ablations, strict=True):
     _draw_spans(figure, axes, ablation)
   seeds = max(ablation.seeds for ablation in ablations)
-  figure.suptitle(
-    f"score without the adapters of a span of blocks minus that with all, "
+  title = (
+    "score without the adapters of a span of blocks minus that with all, "
     f"points: means over {seeds} seeds ± standard error"
   )
-  figure.supxlabel(_stated(), fontsize=8, color="0.3")
+  figure.suptitle(textwrap.fill(title, int(11 * width)))
+  note = textwrap.fill(_stated(), int(15 * width))
+  figure.supxlabel(note, fontsize=8, color="0.3")
   return figure
 
 
@@ -86,7 +90,7 @@ def _stated() -> str:
   )
   return (
     f"{paper.SOURCE}, Figure 6 (BERT-base, {stated['blocks']} blocks, size 64, "
-    f"accuracy): one block at most {stated['one_block']:g} points;\n"
+    f"accuracy): one block at most {stated['one_block']:g} points; "
     f"without any adapter {alone}, the share of the largest class"
   )
 

@@ -22,8 +22,8 @@ class Kind(NamedTuple):
     sweep: The setting that this series must sweep; empty: it must sweep none.
     tables: Its tables, of the results.
     draw: Its pictures by name, of the results, within `drawing.settings`.
-    inspect: What to keep of every trained task, from its store and the
-      settings of its run; None: nothing beside its scores.
+    inspect: What to keep of every trained task of that series, from its store
+      and the settings of its run; None: nothing beside its scores.
   """
 
   name: str

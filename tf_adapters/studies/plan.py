@@ -14,6 +14,7 @@ from tf_adapters.errors import InputError
 from tf_adapters.studies.kind import Kind
 from tf_adapters.studies.results import Place
 from tf_adapters.suites import plan as suite_plan
+from tf_adapters.suites import run as suite_run
 
 _OUTPUT = "studies"
 
@@ -33,6 +34,11 @@ class Study:
   suite: suite_plan.Suite
   places: Mapping[str, Place]
   config: str
+
+  def inspect(self, cell: suite_plan.Cell) -> suite_run.Inspect | None:
+    """What is done with the trained tasks of a cell."""
+    needed = self.places[cell.method].series == self.kind.series
+    return self.kind.inspect if needed else None
 
   @property
   def folder(self) -> pathlib.Path:
@@ -71,9 +77,11 @@ def load(kind: Kind, path: str, **over: str | None) -> Study:
   _check(path, kind, series)
   tree = {"output": _OUTPUT, **tree, "methods": methods}
   suite = suite_plan.from_tree(path, tree, **over)
-  cells = tuple(_with_version(cell, kind) for cell in suite.cells)
   text = pathlib.Path(path).read_text(encoding="utf-8")
-  return Study(kind, dataclasses.replace(suite, cells=cells), places, text)
+  study = Study(kind, suite, places, text)
+  cells = tuple(_with_version(cell, study) for cell in suite.cells)
+  suite = dataclasses.replace(suite, cells=cells)
+  return dataclasses.replace(study, suite=suite)
 
 
 def _expand(path: str, name: str, fields: Any):
@@ -112,7 +120,7 @@ def _check(path: str, kind: Kind, series: Mapping[str, Any]) -> None:
     )
 
 
-def _with_version(cell: suite_plan.Cell, kind: Kind) -> suite_plan.Cell:
+def _with_version(cell: suite_plan.Cell, study: Study) -> suite_plan.Cell:
   """With what tells its trials from those of other settings.
 
   Studies may share a folder: cells that are alike are run once, and one that
@@ -123,7 +131,7 @@ def _with_version(cell: suite_plan.Cell, kind: Kind) -> suite_plan.Cell:
     "search": {key: list(values) for key, values in cell.search.items()},
     "seeds": list(cell.seeds),
     "baseline": cell.baseline,
-    "inspected": kind.name if kind.inspect else "",
+    "inspected": study.kind.name if study.inspect(cell) else "",
   }
   digest = hashlib.sha256(json_files.encode(tree)).hexdigest()
   return dataclasses.replace(cell, version=digest[:8])

@@ -24,7 +24,7 @@ from tf_adapters.errors import InputError
 from tf_adapters.parts import SUBLAYERS
 from tf_adapters.store import Store
 
-_ROUNDS = 7
+_ROUNDS = 5
 
 
 def inspect(store: pathlib.Path, settings: Mapping[str, Any]) -> dict[str, Any]:

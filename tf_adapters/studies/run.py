@@ -44,8 +44,9 @@ def run(study: Study, say: Callable[[str], None], command: str) -> Results:
 
   trials = Trials(suite.output, suite.storage)
   study.folder.mkdir(parents=True, exist_ok=True)
-  for cell in suite.cells:
-    suite_run.run_cell(suite, cell, trials, told, study.kind.inspect)
+  for cell, wait in suite_run.in_order(suite):
+    inspect = study.inspect(cell)
+    suite_run.run_cell(suite, cell, trials, told, inspect, wait)
     if ended:
       _write_data(study, trials, command)
       ended.clear()

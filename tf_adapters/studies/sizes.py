@@ -154,7 +154,7 @@ def _draw_tasks(axes: Any, found: Comparison) -> None:
 
 def _draw_paper(axes: Any, reference: int) -> None:
   stated = paper.numbers()["size"]
-  if reference not in stated["means"]:
+  if reference not in stated["fixed"]:  # then there is nothing to compare
     return
   means, grey = stated["means"], "0.55"
   axes.plot(

@@ -104,7 +104,7 @@ def _quantiles(group: Sequence[Difference]) -> Quantiles:
 
 
 def tables(results: Results) -> list[Table]:
-  """The percentiles, and every task."""
+  """The percentiles, of two tasks and more, and every task."""
   rows = [
     (
       row.name,
@@ -114,15 +114,15 @@ def tables(results: Results) -> list[Table]:
     )
     for row in quantiles(results)
   ]
-  names = ", ".join(references(results))
-  return [
-    Table(
-      f"Score minus that of full fine-tuning, points: percentiles over {names}",
-      ("", "trained", "of encoder, %", "20th", "50th", "80th"),
-      rows,
-    ),
-    *(_task_table(results, task) for task in results.tasks),
-  ]
+  names = list(references(results))
+  over_tasks = Table(
+    "Score minus that of full fine-tuning, points: percentiles over "
+    + ", ".join(names),
+    ("", "trained", "of encoder, %", "20th", "50th", "80th"),
+    rows,
+  )
+  every = [_task_table(results, task) for task in results.tasks]
+  return [over_tasks, *every] if len(names) > 1 else every
 
 
 def _task_table(results: Results, task: str) -> Table:

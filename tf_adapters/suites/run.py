@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,9 +59,20 @@ def run(suite: Suite, say: Callable[[str], None]) -> list[Outcome]:
     say: Is told of every run that ends.
   """
   trials = Trials(suite.output, suite.storage)
-  for cell in suite.cells:
-    run_cell(suite, cell, trials, say)
+  for cell, wait in in_order(suite):
+    run_cell(suite, cell, trials, say, wait=wait)
   return outcomes(suite, trials)
+
+
+def in_order(suite: Suite) -> Iterator[tuple[Cell, bool]]:
+  """Cells in turn, and whether to wait there for other processes.
+
+  Twice: first each process takes what it finds to do, and only where nothing
+  is left to begin waits for what others began.
+  """
+  for wait in (False, True):
+    for cell in suite.cells:
+      yield cell, wait
 
 
 def run_cell(
@@ -69,6 +81,7 @@ def run_cell(
   trials: Trials,
   say: Callable[[str], None],
   inspect: Inspect | None = None,
+  wait: bool = True,
 ) -> None:
   """Runs what is left of one cell.
 
@@ -80,13 +93,16 @@ def run_cell(
     inspect: Gets the store of every run that has ended, which is removed
       afterwards, and its settings; the result keeps what it returns as
       `inspected`.
+    wait: Whether to wait for runs of other processes; else what depends on
+      them is left.
   """
   runner = _Runner(suite, cell, say, inspect)
-  trials.explore(cell.stored, cell.search, runner.search)
+  if not trials.explore(cell.stored, cell.search, runner.search, wait):
+    return
   best = _best(trials.tried(cell.stored, cell.search))
   if best is not None and len(cell.seeds) > 1:
     trials.explore(
-      _repeats_name(cell, best), _seed_space(cell), runner.repeat(best)
+      _repeats_name(cell, best), _seed_space(cell), runner.repeat(best), wait
     )
 
 

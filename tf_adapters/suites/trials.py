@@ -64,7 +64,8 @@ class Trials:
     name: str,
     space: Mapping[str, tuple],
     run: Callable[[Mapping[str, Any]], tuple[float, dict[str, Any]]],
-  ) -> None:
+    wait: bool = True,
+  ) -> bool:
     """Tries every point of a grid once, together with other processes.
 
     Args:
@@ -72,6 +73,10 @@ class Trials:
       space: Values by setting.
       run: From a point to what is maximised and to what is kept. An
         `InputError` is kept as the reason why the trial failed.
+      wait: Whether to wait for points that others are trying.
+
+    Returns:
+      Whether every point has been tried.
     """
     study = self._study(name, space)
     while True:
@@ -80,7 +85,9 @@ class Trials:
           self._run(study, trial, run)
           continue
       if not self._running(study):
-        return
+        return True
+      if not wait:
+        return False
       time.sleep(_WAIT)
 
   def tried(self, name: str, space: Mapping[str, tuple]) -> list[Trial]:
@@ -142,6 +149,8 @@ class Trials:
           pass
       except BlockingIOError:
         continue
+      if all(trial.number != other.number for other in self._running(study)):
+        continue  # it ended well after we had looked
       study.tell(trial.number, state=self._optuna.trial.TrialState.FAIL)
       if set(trial.params) == set(space):
         study.enqueue_trial(trial.params)
