@@ -78,7 +78,7 @@ def write(
     ) from error
   figure = figure_lib.Figure(figsize=(9, 3), layout="constrained")
   left, right = figure.subplots(1, 2)
-  left.plot(*points["train/loss"], "k-", label="training")
+  left.plot(*points["train/loss"], "k.-", label="training")
   left.plot(*points["dev/loss"], "ko--", markerfacecolor="white", label="dev")
   left.set_ylabel("loss, mean of examples")
   left.legend(frameon=False)
@@ -86,6 +86,7 @@ def write(
   right.set_ylabel(f"{metric} on dev")
   for axes in (left, right):
     axes.set_xlabel("steps")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.spines[["top", "right"]].set_visible(False)
   figure.suptitle(task)
   content = io.BytesIO()
