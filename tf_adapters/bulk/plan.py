@@ -43,6 +43,9 @@ class BulkJob:
     part_rows: Rows of one output file.
 
   Paths may be of any file system that Beam knows, as `gs://…`.
+
+  Raises:
+    InputError: for no inputs, and for sizes that are no whole numbers above 0.
   """
 
   export: str
