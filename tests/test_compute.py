@@ -143,7 +143,9 @@ def test_bfloat16_rounds_products_and_nothing_else(encoder, compiled):
   model = make_model(encoder)
   parts = model.encoder.borrowed
   before = {name: value.numpy() for name, value in parts.named()}
-  low = compute_lib.prepare(parts, "bfloat16", compiled=compiled)
+  low = compute_lib.prepare(
+    model.encoder.parts, "bfloat16", compiled=compiled
+  )
   inputs = make_inputs()
   exact = model(inputs).numpy()
   near = model(inputs, compute=low).numpy()
@@ -179,7 +181,7 @@ def test_auto_takes_bfloat16_where_the_processor_has_it(
 def test_task_variables_stay_the_only_ones_of_the_model(encoder):
   model = make_model(encoder)
   names = [variable.name for variable in model.variables]
-  compute = compute_lib.prepare(model.encoder.borrowed, "bfloat16")
+  compute = compute_lib.prepare(model.encoder.parts, "bfloat16")
   model(make_inputs(), compute=compute)
   assert [variable.name for variable in model.variables] == names
 
