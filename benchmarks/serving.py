@@ -291,7 +291,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
   )
   add = parser.add_argument
   add("--data", type=pathlib.Path, help="folder with sms_spam, trec6, cola …")
-  add("--work", type=pathlib.Path, default=HERE / "served/work")
+  add("--work", type=pathlib.Path, default=HERE / "served/made")
   add("--repeats", type=int, default=3)
   add("--seconds", type=float, default=60, help="under load")
   add(
