@@ -40,9 +40,11 @@ import tensorflow as tf
 import tensorflow_text
 version, texts = sys.argv[1], json.loads(sys.argv[2])
 model = tf.saved_model.load(version)
+with open(version + "/assets.extra/tasks.json", encoding="utf-8") as file:
+  tasks = json.load(file)["tasks"]
 answers = {}
-for task, signature in model.signatures.items():
-  found = signature(text=tf.constant(texts))
+for task in tasks:
+  found = model.signatures[task](text=tf.constant(texts))
   answers[task] = {
     "label": [label.decode() for label in found["label"].numpy()],
     "score": found["score"].numpy().tolist(),
