@@ -42,6 +42,7 @@ def main() -> None:
   parser.add_argument("--data", type=pathlib.Path)
   parser.add_argument("--encoder", default=None)
   options = parser.parse_args()
+  options.work.mkdir(parents=True, exist_ok=True)
   folder = str(options.encoder or minilm.find())
   encoder = tf_adapters.load_encoder(folder)
   real = _train(options, folder) if options.data else []
