@@ -30,6 +30,16 @@ def test_what_the_server_will_serve(folder):
   checking.check(folder, [("a", {"text": ["ab", "abc"]})])
 
 
+def test_many_records_are_all_asked(folder):
+  good = [("a", {"text": ["ab"]})] * 15
+  checking.check(folder, good)
+  for place in (0, 1, 14, 15):
+    records = [*good]
+    records.insert(place, ("a", {"text": ["a" * 10]}))
+    with pytest.raises(tf_adapters.ExportError, match="a text is too long"):
+      checking.check(folder, records)
+
+
 @pytest.mark.parametrize("signature,text,words", [
   ("gone", "ab", "'gone' does not run: .*not found"),
   ("a", "a" * 10, "'a' does not run: .*a text is too long"),

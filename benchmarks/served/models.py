@@ -104,7 +104,7 @@ def _fill(store, encoder, names, given) -> None:
   lacking = sorted(set(names) - set(store.tasks()))
   if not lacking:
     return
-  config = settings.from_dict(given)
+  config = settings.from_dict({"data.max_length": 128, **given})
   definition = {"type": "classification", "labels": _LABELS}
   model = modules.new_model(encoder, tasks.from_dict(definition), config)
   items = tuning.task_variables(model)

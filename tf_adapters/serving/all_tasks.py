@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_adapters import compute as compute_lib
-from tf_adapters.layers import head as head_lib
 from tf_adapters.serving import mixed
 from tf_adapters.serving.families import Family
 from tf_adapters.serving.families import Frozen
 from tf_adapters.serving.heads import Heads
 from tf_adapters.serving.single import Answers
 from tf_adapters.serving.single import Place
+from tf_adapters.serving.single import Single
 from tf_adapters.serving.single import Tokens
 
 
@@ -27,14 +27,20 @@ class AllTasks:
     places: All tasks; those on pairs and spans are left out.
     frozen: The encoder.
     tokens: Tokenise.
+    single: Answers of one task.
   """
 
   def __init__(
-    self, places: Sequence[Place], frozen: Frozen, tokens: Tokens
+    self,
+    places: Sequence[Place],
+    frozen: Frozen,
+    tokens: Tokens,
+    single: Single,
   ):
     self.places = [p for p in places if not (p.paired or p.is_span)]
     self._frozen = frozen
     self._tokens = tokens
+    self._single = single
 
   def __call__(self, text: tf.Tensor) -> Answers:
     """Answers to texts, string `[batch]`.
@@ -80,13 +86,11 @@ class AllTasks:
     family, heads = group[0].family, group[0].heads
     head_rows = tf.constant([place.head_row for place in group])
 
+    encode = self._single.encode(family, heads.reads)
+
     def one(rows):
       row, head_row = rows
-      outputs = family.encoder(
-        inputs, output_range=1, compute=family.one(row)
-      )
-      z = head_lib.features(outputs, heads.reads)
-      return heads.logits(z, row=head_row)
+      return heads.logits(encode(row, inputs), row=head_row)
 
     logits = tf.map_fn(
       one,

@@ -3,12 +3,17 @@
 
 import os
 from collections.abc import Iterable
+from concurrent import futures
 
 from tf_adapters.errors import ExportError
 from tf_adapters.serving import lint
 from tf_adapters.serving import oracle as oracle_lib
 from tf_adapters.serving import warmup
 from tf_adapters.serving.session import Refused
+
+# That ask many records; each takes seconds to start, and holds the model.
+_PROCESSES = 2
+_MANY = 12
 
 
 def check(
@@ -30,6 +35,17 @@ def check(
   found = lint.problems(folder)
   if found:
     raise _refusal(" ".join(found))
+  records = list(records)
+  # A process makes one signature ready at a time.
+  count = _PROCESSES if len(records) >= _MANY else 1
+  shares = [records[i::count] for i in range(count)]
+  with futures.ThreadPoolExecutor(count) as pool:
+    for done in [pool.submit(_ask, folder, share) for share in shares]:
+      done.result()
+
+
+def _ask(folder: str | os.PathLike, records: list[warmup.Record]) -> None:
+  """Asks a process of its own."""
   try:
     with oracle_lib.Oracle(folder) as oracle:
       for signature, columns in records:

@@ -18,6 +18,7 @@ from tf_adapters.errors import InputError
 from tf_adapters.serving import checking
 from tf_adapters.serving import loading
 from tf_adapters.serving import signatures as signatures_lib
+from tf_adapters.serving import stubs
 from tf_adapters.serving import versions
 from tf_adapters.serving import warmup
 from tf_adapters.serving.loading import ServedTask
@@ -102,7 +103,14 @@ def export(
   made = signatures_lib.make(encoder, served, examples=examples, warm=_WARM)
   with files.folder_aside(base, "version") as aside:
     with writing.as_os_error(str(base)):
-      tf.saved_model.save(made.root, str(aside), signatures=made.signatures)
+      tf.saved_model.save(
+        made.root,
+        str(aside),
+        signatures=made.signatures,
+        # Nobody trains what is served.
+        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+      )
+    stubs.shorten(aside)
     description = _describe(served)
     description |= {"merge": merge, "examples": examples}
     extra = aside / "assets.extra"

@@ -2,6 +2,7 @@
 """Tasks whose weights have the same shapes and places, in one stack each."""
 
 import functools
+from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ from tf_adapters import compute as compute_lib
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.parts import Parts
 from tf_adapters.serving.loading import ServedTask
+from tf_adapters.serving.weights import Numbers
+from tf_adapters.serving.weights import Piece
 from tf_adapters.serving.weights import Stack
 from tf_adapters.serving.weights import Weights
 
@@ -35,14 +38,15 @@ class Frozen:
       for _, variable in parts.named()
     }
 
-  def read(self, flat: tf.Tensor, variable: tf.Variable) -> tf.Tensor:
-    """One of them, out of all numbers."""
-    return self._stacks[id(variable)].one(flat, 0)
+  def read(self, numbers: Numbers) -> dict[int, Piece]:
+    """All of them, by what `id` says of the encoder's variables."""
+    pieces = numbers.first(list(self._stacks.values()))
+    return dict(zip(self._stacks, pieces, strict=True))
 
   def parts(self) -> Parts:
     """The encoder without any task."""
-    flat = self._weights.read()
-    return self.borrowed.mapped(lambda variable: self.read(flat, variable))
+    pieces = self.read(self._weights.read())
+    return self.borrowed.mapped(lambda variable: pieces[id(variable)].read())
 
 
 class Family:
@@ -79,21 +83,31 @@ class Family:
 
   def one(self, row: tf.Tensor) -> compute_lib.Compute:
     """With the weights of one task; `row` is int32 `[]`."""
-    row = tf.cast(row, tf.int64)
-    return self._compute(lambda stack, flat: stack.one(flat, row))
+    numbers = self._weights.read()
+    own = dict(
+      zip(
+        self._stacks,
+        numbers.at(list(self._stacks.values()), row),
+        strict=True,
+      )
+    )
+    return self._compute(numbers, lambda key: own[key].read())
 
   def of_rows(self, rows: tf.Tensor) -> compute_lib.Compute:
     """With the weights of one task for each row; int32 `[batch]`."""
-    return self._compute(lambda stack, flat: stack.of_rows(flat, rows))
+    numbers = self._weights.read()
+    return self._compute(
+      numbers, lambda key: self._stacks[key].of_rows(numbers, rows)
+    )
 
-  def _compute(self, choose) -> compute_lib.Compute:
-    flat = self._weights.read()
+  def _compute(
+    self, numbers: Numbers, own: Callable[[int], tf.Tensor]
+  ) -> compute_lib.Compute:
+    frozen = self._frozen.read(numbers)
 
     def read(variable):
-      stack = self._stacks.get(id(variable))
-      if stack is None:
-        return self._frozen.read(flat, variable)
-      return choose(stack, flat)
+      key = id(variable)
+      return own(key) if key in self._stacks else frozen[key].read()
 
     return compute_lib.Compute(parts=self.encoder.parts.mapped(read))
 

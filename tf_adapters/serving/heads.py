@@ -44,13 +44,12 @@ class Heads:
       row: Number of the task.
       rows: Numbers of tasks.
     """
-    flat = self._weights.read()
-    kernel, bias = (
-      stack.one(flat, tf.cast(row, tf.int64))
-      if rows is None
-      else stack.of_rows(flat, rows)
-      for stack in (self._kernels, self._biases)
-    )
+    numbers = self._weights.read()
+    stacks = (self._kernels, self._biases)
+    if rows is None:
+      kernel, bias = (piece.read() for piece in numbers.at(stacks, row))
+    else:
+      kernel, bias = (stack.of_rows(numbers, rows) for stack in stacks)
     return head_lib.logits(z, kernel, bias)
 
   def answers(self, logits: tf.Tensor, row: tf.Tensor) -> dict[str, tf.Tensor]:

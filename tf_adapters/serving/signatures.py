@@ -65,7 +65,7 @@ def make(
   mixed = _mixed(Mixed(found, frozen, tokens, single))
   signatures["mixed"] = mixed
   requests.append(("mixed", _rows(found[0])))
-  every = AllTasks(found, frozen, tokens)
+  every = AllTasks(found, frozen, tokens, single)
   if every.places:
     signatures["all_tasks"] = tf.function(
       every.__call__, input_signature=[_TEXT], autograph=False

@@ -2,7 +2,7 @@
 """One task at a time: functions in the graph that all tasks of a form share.
 
 A signature of a task only says which: which row of the stacks, and how long
-its texts may be.
+its texts may be. See `stubs`.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from tf_adapters.checkpoints.pretrained import Pretrained
 from tf_adapters.layers import head as head_lib
 from tf_adapters.serving import families as families_lib
 from tf_adapters.serving import heads as heads_lib
+from tf_adapters.serving import stubs
 from tf_adapters.serving.families import Family
 from tf_adapters.serving.heads import Heads
 from tf_adapters.serving.loading import ServedTask
@@ -22,12 +23,8 @@ from tf_adapters.serving.weights import Weights
 
 Answers = dict[str, tf.Tensor]
 
-_ROW = tf.TensorSpec([], tf.int32, "row")
+_NUMBER = tf.TensorSpec([], tf.int32)
 _TEXTS = tf.TensorSpec([None], tf.string)
-_TOKENS = {
-  name: tf.TensorSpec([None, None], tf.int32, name)
-  for name in ("input_word_ids", "input_mask", "input_type_ids")
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -114,7 +111,7 @@ class Tokens:
     return self._tokenise(text, text_b, limit, paired)
 
   def of_texts(
-    self, texts: tuple[tf.Tensor, ...], limit: int
+    self, texts: tuple[tf.Tensor, ...], limit: tf.Tensor | int
   ) -> dict[str, tf.Tensor]:
     """Of one text a row, or of two."""
     text, *more = texts
@@ -154,28 +151,56 @@ class Single:
 
   def signature(self, place: Place) -> Callable:
     """The function of a task's own signature."""
+    shared, numbers = self._of(place)
     specs = [
       tf.TensorSpec([None], tf.string, name) for name in place.served.inputs
     ]
-    return _function(lambda *texts: self.answer(place, *texts), specs)
+    return _function(
+      lambda *texts: stubs.call(shared, *_constants(numbers), *texts), specs
+    )
 
   def answer(self, place: Place, *texts: tf.Tensor) -> Answers:
     """The task's answers to texts, string `[batch]`."""
-    row, head_row = tf.constant(place.row), tf.constant(place.head_row)
-    if place.is_span:
-      return self._span(place)(row, head_row, *texts)
-    tokens = self._tokens.of_texts(texts, place.limit)
-    z = self._encode(place.family, place.heads.reads)(row, tokens)
-    return self._answer(place.heads)(head_row, z)
+    shared, numbers = self._of(place)
+    return shared(*_constants(numbers), *texts)
 
-  def _encode(self, family: Family, reads: str) -> Callable:
+  def _of(self, place: Place) -> tuple[Callable, list[int]]:
+    """What answers for all tasks of a form, and the numbers of this one."""
+    numbers = [place.row, place.head_row]
+    if place.is_span:
+      return self._span(place), numbers
+    return self._texts(place), [*numbers, place.limit]
+
+  def _texts(self, place: Place) -> Callable:
+    family, heads = place.family, place.heads
+    encode = self.encode(family, heads.reads)
+    answer = self._answer(heads)
+
+    def of_texts(row, head_row, limit, *texts):
+      return answer(head_row, encode(row, self._tokens.of_texts(texts, limit)))
+
+    specs = [_NUMBER] * 3 + [_TEXTS for _ in place.served.inputs]
+    return self._shared((family, heads, len(specs)), of_texts, specs)
+
+  def encode(self, family: Family, reads: str) -> Callable:
+    """The function of a family's encoder, which its signatures share.
+
+    Args:
+      family: Of tasks.
+      reads: What their heads read; with `prefix_output` among the tokens the
+        function computes the blocks from `family.start` on.
+
+    Returns:
+      Of a task's row, int32 `[]`, and tokens: float32 `[batch, d]`.
+    """
+
     def encode(row, tokens):
       outputs = family.encoder(
         tokens, output_range=1, compute=family.one(row)
       )
       return head_lib.features(outputs, reads)
 
-    return self._shared((family, reads), encode, [_ROW, _TOKENS])
+    return self._shared((family, reads), encode, None)
 
   def _answer(self, heads: Heads) -> Callable:
     def answer(row, z):
@@ -183,7 +208,7 @@ class Single:
 
     width = heads.members[0].model.encoder.borrowed.hidden_size
     spec = tf.TensorSpec([None, width], tf.float32)
-    return self._shared((heads,), answer, [_ROW, spec])
+    return self._shared((heads,), answer, [_NUMBER, spec])
 
   def _span(self, place: Place) -> Callable:
     family, heads, task = place.family, place.heads, place.served.task
@@ -200,7 +225,7 @@ class Single:
       return task.serve(model, windows, question, context)
 
     key = (family, heads, windows, repr(task))
-    return self._shared(key, answer, [_ROW, _ROW, _TEXTS, _TEXTS])
+    return self._shared(key, answer, [_NUMBER, _NUMBER, _TEXTS, _TEXTS])
 
   def _shared(self, key, function, signature) -> Callable:
     if key not in self._functions:
@@ -208,5 +233,9 @@ class Single:
     return self._functions[key]
 
 
-def _function(function: Callable, signature: list) -> Callable:
+def _function(function: Callable, signature: list | None) -> Callable:
   return tf.function(function, input_signature=signature, autograph=False)
+
+
+def _constants(numbers: list[int]) -> list[tf.Tensor]:
+  return [tf.constant(number) for number in numbers]

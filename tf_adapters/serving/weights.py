@@ -12,55 +12,119 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-# Numbers. A slice that begins and ends at multiples of 64 bytes is a view in
-# TensorFlow; any other is a copy.
-_ALIGNED = 16
+# Numbers in a row of the variable, 64 bytes. Whole rows are a view in
+# TensorFlow; what begins or ends within one is a copy.
+_WIDTH = 16
 
 
 class Stack:
   """Arrays of one shape, one for each of several tasks.
 
-  Args:
-    begin: Where in the variable the first one is.
-    count: How many there are.
+  Attributes:
+    begin: The variable's row where the first one begins.
+    lines: Rows of each.
     shape: Of each.
+
+  Args:
+    begin: As above.
+    count: How many there are.
+    shape: As above.
   """
 
   def __init__(self, begin: int, count: int, shape: tuple[int, ...]):
-    self._begin = begin
+    self.begin = begin
+    self.lines = -(-math.prod(shape) // _WIDTH)
+    self.shape = tuple(shape)
     self._count = count
-    self._shape = shape
-    self._size = math.prod(shape)
-    self._stride = padded(self._size)
 
-  def one(self, flat: tf.Tensor, row: tf.Tensor | int) -> tf.Tensor:
-    """That of one task, of this shape.
-
-    Args:
-      flat: What `Weights.read` gave.
-      row: int64 `[]`.
-    """
-    begin = tf.reshape(self._begin + row * self._stride, [1])
-    found = tf.slice(flat, tf.cast(begin, tf.int64), [self._stride])
-    if self._stride != self._size:
-      found = found[: self._size]
-    return tf.reshape(found, self._shape)
-
-  def of_rows(self, flat: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+  def of_rows(self, numbers: "Numbers", rows: tf.Tensor) -> tf.Tensor:
     """Those of a batch, `[batch, *shape]`, of vectors `[batch, 1, n]`.
 
     Args:
-      flat: What `Weights.read` gave.
-      rows: int32 `[batch]`.
+      numbers: All.
+      rows: int32 `[batch]`, numbers of tasks.
     """
-    size = self._count * self._stride
-    begin = tf.constant([self._begin], tf.int64)
-    table = tf.reshape(tf.slice(flat, begin, [size]), [-1, self._stride])
+    stride = self.lines * _WIDTH
+    size = math.prod(self.shape)
+    table = numbers.slice([self.begin, 0], self._count * self.lines)
+    table = tf.reshape(table, numbers.constant((-1, stride)))
     found = tf.gather(table, rows)
-    if self._stride != self._size:
-      found = found[:, : self._size]
-    matrix = (1, *self._shape) if len(self._shape) == 1 else self._shape
-    return tf.reshape(found, [-1, *matrix])
+    if stride != size:
+      found = found[:, :size]
+    matrix = (1, *self.shape) if len(self.shape) == 1 else self.shape
+    return tf.reshape(found, numbers.constant((-1, *matrix)))
+
+
+class Numbers:
+  """All numbers of an export as one function reads them.
+
+  A server looks at each operation of a function when a signature first runs,
+  so what is alike is made once: a piece takes two operations.
+
+  Args:
+    whole: The variable.
+  """
+
+  def __init__(self, whole: tf.Variable):
+    self._whole = tf.convert_to_tensor(whole)
+    self._constants: dict[tuple[int, ...], tf.Tensor] = {}
+
+  def constant(self, values: tuple[int, ...]) -> tf.Tensor:
+    """int32 `[n]`."""
+    if values not in self._constants:
+      self._constants[values] = tf.constant(values)
+    return self._constants[values]
+
+  def slice(self, begin, lines: int) -> tf.Tensor:
+    """Some rows; `begin` is int32 `[2]`, of which the second is 0."""
+    return tf.slice(self._whole, begin, self.constant((lines, _WIDTH)))
+
+  def first(self, stacks: Sequence[Stack]) -> "list[Piece]":
+    """The first arrays of stacks that lie side by side."""
+    begin = stacks[0].begin
+    lines = [stack.lines for stack in stacks]
+    parts = tf.split(self.slice([begin, 0], sum(lines)), lines)
+    return [
+      Piece(self, part, stack.shape)
+      for part, stack in zip(parts, stacks, strict=True)
+    ]
+
+  def at(self, stacks: Sequence[Stack], row: tf.Tensor) -> "list[Piece]":
+    """The arrays of one task, whose number is `row`, int32 `[]`."""
+    if not stacks:
+      return []
+    first = tf.constant([[stack.begin, 0] for stack in stacks])
+    stride = tf.constant([[stack.lines, 0] for stack in stacks])
+    begins = tf.unstack(first + row * stride)
+    return [
+      Piece(self, self.slice(begin, stack.lines), stack.shape)
+      for begin, stack in zip(begins, stacks, strict=True)
+    ]
+
+
+class Piece:
+  """An array as rows of the variable.
+
+  Args:
+    numbers: It is one of.
+    lines: The rows.
+    shape: Of the array.
+  """
+
+  def __init__(self, numbers: Numbers, lines: tf.Tensor, shape):
+    self._numbers = numbers
+    self._lines = lines
+    self._shape = shape
+
+  def read(self) -> tf.Tensor:
+    """The array."""
+    found, size = self._lines, math.prod(self._shape)
+    if size % _WIDTH:
+      found = tf.reshape(found, self._numbers.constant((-1,)))
+      found = tf.slice(
+        found, self._numbers.constant((0,)), self._numbers.constant((size,))
+      )
+    return tf.reshape(found, self._numbers.constant(self._shape))
 
 
 class Weights:
@@ -69,38 +133,32 @@ class Weights:
   Add all of them, then `make` it, then read.
 
   Attributes:
-    variable: float32 `[numbers]`; None before `make`.
+    variable: float32 `[rows, 16]`; None before `make`.
   """
 
   def __init__(self):
     self.variable = None
-    self._parts: list[Sequence[np.ndarray]] = []
+    self._parts: list[tuple[Stack, Sequence[np.ndarray]]] = []
     self._end = 0
 
   def add(self, arrays: Sequence[np.ndarray]) -> Stack:
     """A place for arrays of one shape, of a task each."""
-    shape = arrays[0].shape
-    stack = Stack(self._end, len(arrays), shape)
-    self._parts.append(arrays)
-    self._end += len(arrays) * padded(math.prod(shape))
+    stack = Stack(self._end, len(arrays), arrays[0].shape)
+    self._parts.append((stack, arrays))
+    self._end += len(arrays) * stack.lines
     return stack
 
   def make(self) -> None:
     """Makes the variable of what was added."""
-    values = np.zeros([self._end], np.float32)
-    begin = 0
-    for arrays in self._parts:
-      for array in arrays:
-        values[begin : begin + array.size] = array.reshape(-1)
-        begin += padded(array.size)
+    values = np.zeros([self._end, _WIDTH], np.float32)
+    flat = values.reshape(-1)
+    for stack, arrays in self._parts:
+      for index, array in enumerate(arrays):
+        begin = (stack.begin + index * stack.lines) * _WIDTH
+        flat[begin : begin + array.size] = array.reshape(-1)
     self._parts = []
     self.variable = tf.Variable(values, trainable=False, name="weights")
 
-  def read(self) -> tf.Tensor:
+  def read(self) -> Numbers:
     """All numbers, to be read once in a function."""
-    return tf.convert_to_tensor(self.variable)
-
-
-def padded(size: int) -> int:
-  """The next multiple at which a view may begin."""
-  return -(-size // _ALIGNED) * _ALIGNED
+    return Numbers(self.variable)

@@ -88,15 +88,15 @@ class Session:
       Outputs by name, by signature.
 
     Raises:
-      Refused: as `run`.
+      Refused: as `run`, and for different columns where signatures share an
+        input.
     """
     with contextlib.ExitStack() as made:
-      feeds = {}
-      for name, columns in questions.items():
-        for key, tensor in self._inputs(name, columns).items():
-          feeds[tensor.name] = tensors.make(
-            self._c, key, columns[key], tensor.dtype, made
-          )
+      given = self._given(questions)
+      feeds = {
+        tensor.name: tensors.make(self._c, key, column, tensor.dtype, made)
+        for key, tensor, column in given.values()
+      }
       asked = [
         (name, key, tensor.name)
         for name in questions
@@ -108,6 +108,22 @@ class Session:
       for (name, key, _), result in zip(asked, results, strict=True):
         found[name][key] = tensors.read(self._c, result, text)
       return found
+
+  def _given(
+    self, questions: Mapping[str, Mapping[str, Any]]
+  ) -> dict[str, tuple[str, definitions.Tensor, Any]]:
+    """Inputs with their columns, by the tensors that they are."""
+    given: dict[str, tuple] = {}
+    for name, columns in questions.items():
+      for key, tensor in self._inputs(name, columns).items():
+        item = (key, tensor, columns[key])
+        if given.setdefault(tensor.name, item)[2] != columns[key]:
+          raise Refused(
+            INVALID_ARGUMENT,
+            f"{name!r} shares its {key!r} with another signature, which is "
+            "given another one",
+          )
+    return given
 
   def _load(self, model_dir: str) -> bytes:
     """Makes the session; returns the MetaGraphDef."""
