@@ -18,7 +18,9 @@ from tf_adapters import settings
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.reporting import Silent
 from tf_adapters.serving import loading
+from tf_adapters.serving import oracle as oracle_lib
 from tf_adapters.serving import signatures
+from tf_adapters.serving.session import Refused
 
 # name: definition, columns, settings. Several forms of encoder and of head,
 # several lengths; `same` and `more` share a form.
@@ -253,6 +255,38 @@ def test_serving_default_is_mixed(served):
   assert served["serving_default"] is served["mixed"]
 
 
+def test_products_in_bfloat16_move_answers_a_little(store, encoder, served):
+  """Weights that bfloat16 holds exactly differ by the products alone."""
+  loaded = [store.load(name) for name in store.tasks()]
+  found = loading.load(encoder, loaded, merge=False)
+  made = signatures.make(
+    encoder, found, examples=False, warm=0, precision="bfloat16"
+  )
+  high, low = (variable.dtype for variable in made.root.weights)
+  assert (high, low) == (tf.float32, tf.bfloat16)
+  texts = [tf.constant(_TEXTS)] * 2
+  moved = 0
+  for name, (_, columns, _) in _TASKS.items():
+    own = texts[: 1 + (columns["text_b"] is not None)]
+    answers = made.signatures[name](*own)
+    for key, value in served[name](*own).items():
+      if value.dtype == tf.float32:
+        assert answers[key].dtype == tf.float32
+        error = np.abs(answers[key] - value).max()
+        assert error < 0.03, (name, key)
+        moved += error > 0
+  assert moved
+  embedded = made.signatures["embed"](texts[0])["first_token"]
+  assert embedded.dtype == tf.float32
+  rows = [(name, _TEXTS[1], _TEXTS[2]) for name in _TASKS]
+  for row, (name, *pair) in enumerate(rows):
+    own = pair[: 1 + (_TASKS[name][1]["text_b"] is not None)]
+    answer = made.signatures[name](*(tf.constant([text]) for text in own))
+    key = "value" if "value" in answer else "score"
+    mixed = ask(made.signatures, rows)[key][row]
+    np.testing.assert_allclose(mixed, answer[key][0], atol=0.03)
+
+
 # --- Many tasks of one form --------------------------------------------------
 
 
@@ -302,6 +336,17 @@ def test_every_version_gives_the_same_bits_for_a_task(many):
   ]
   np.testing.assert_array_equal(found[0], found[1])
   np.testing.assert_array_equal(found[0], found[2])
+
+
+@pytest.mark.parametrize("text", ["alone", [["a", "b"]], [["a"], ["b"]]])
+def test_what_is_no_column_is_refused_and_harms_nothing(many, text):
+  """The server runs what it is given: tensorflow-text would crash."""
+  with oracle_lib.Oracle(many / "out/1") as oracle:
+    for name, signature in oracle.signatures.items():
+      if "text" in signature.inputs:
+        with pytest.raises(Refused, match="[Ss]hape|scalar"):
+          oracle.ask(name, dict.fromkeys(signature.inputs, text))
+    assert oracle.ask("task_0", {"text": ["good film"]})["label"]
 
 
 def test_the_only_task_is_the_default(many):

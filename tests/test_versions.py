@@ -123,3 +123,20 @@ def test_what_cannot_be_removed(folder, tmp_path, remove, words):
       reporter=Silent(),
     )
   assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["7"]
+
+
+def test_a_precision_stays_until_another_is_asked_for(folder, tmp_path):
+  store, out = str(folder / "store"), str(tmp_path / "out")
+
+  def export(**options):
+    version = tf_adapters.export(store, out, reporter=Silent(), **options)
+    path = pathlib.Path(version, "assets.extra/tasks.json")
+    return json.loads(path.read_text(encoding="utf-8"))["precision"]
+
+  assert export(tasks=["a"], precision="bfloat16") == "bfloat16"
+  change = tf_adapters.Change(add=["b"])
+  assert export(tasks=change) == "bfloat16"
+  assert export(tasks=["a"]) == "float32"
+  words = "`precision` must be one of `float32`, `bfloat16`; got 'half'"
+  with pytest.raises(tf_adapters.InputError, match=words):
+    export(precision="half")

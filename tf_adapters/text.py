@@ -190,7 +190,12 @@ class Tokenizer:
 
 
 def decoded(text: tf.Tensor) -> tf.Tensor:
-  """`text` with U+FFFD, which BERT drops, for what is no UTF-8."""
+  """`text` `[batch]` with U+FFFD, which BERT drops, for what is no UTF-8.
+
+  Checks, too, that it is a batch: a server runs what it is given, and
+  tensorflow-text's normaliser crashes on a scalar.
+  """
+  text = tf.ensure_shape(text, [None])
   return tf.strings.unicode_transcode(text, "UTF-8", "UTF-8")
 
 

@@ -21,6 +21,7 @@ def export(options: argparse.Namespace) -> Iterator[str]:
     keep=options.keep,
     merge=options.merge,
     examples=options.examples,
+    precision=options.precision,
   )
   if options.json:
     yield json_line({"path": version})
@@ -61,6 +62,11 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
     "--examples",
     action="store_true",
     help="add signatures for the Classify and Regress calls of a server",
+  )
+  parser.add_argument(
+    "--precision",
+    metavar="P",
+    help="float32 or bfloat16, of products with the encoder's kernels",
   )
 
 

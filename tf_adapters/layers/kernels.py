@@ -243,7 +243,8 @@ def close_by_row(
   Of any number of bottlenecks, and with weights of each row of the batch: of
   kernels `[batch, inputs, outputs]`, of vectors `[batch, 1, n]`.
   """
-  total = tf.cast(x, tf.float32) + tf.cast(h, tf.float32)
+  dtype, x, h = x.dtype, tf.cast(x, tf.float32), tf.cast(h, tf.float32)
+  total = x + h
   added = []
   for one in bottlenecks:
     how = Sublayer(one.z, one.activation, one.scale, 0.0, 0.0, norm.epsilon)
@@ -251,7 +252,7 @@ def close_by_row(
     down, down_bias, up, up_bias = one.kernels
     inner = one.activation(tf.linalg.matmul(z, down) + down_bias)
     added.append(one.scale * (tf.linalg.matmul(inner, up) + up_bias))
-  return tf.cast(norm(tf.add_n([total, *added])), x.dtype)
+  return tf.cast(norm(tf.add_n([total, *added])), dtype)
 
 
 def bottleneck(

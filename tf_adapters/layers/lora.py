@@ -25,7 +25,8 @@ class Update(NamedTuple):
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     if self.down_kernel.shape.rank == 3:
       x = tf.linalg.matmul(x, tf.cast(self.down_kernel, x.dtype))
-      return self.scale * tf.linalg.matmul(x, tf.cast(self.up_kernel, x.dtype))
+      x = tf.linalg.matmul(x, tf.cast(self.up_kernel, x.dtype))
+      return tf.cast(self.scale, x.dtype) * x
     shape = tf.concat([tf.shape(x)[:-1], [self.up_kernel.shape[-1]]], axis=0)
     x = tf.reshape(x, [-1, x.shape[-1]])
     x = tf.linalg.matmul(x, tf.cast(self.down_kernel, x.dtype))

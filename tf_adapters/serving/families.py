@@ -9,10 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from tf_adapters import compute as compute_lib
+from tf_adapters.address import BLOCK_LINEARS
 from tf_adapters.encoder import AdapterEncoder
 from tf_adapters.parts import Parts
 from tf_adapters.serving.loading import ServedTask
-from tf_adapters.serving.weights import Numbers
 from tf_adapters.serving.weights import Piece
 from tf_adapters.serving.weights import Stack
 from tf_adapters.serving.weights import Weights
@@ -28,25 +28,46 @@ class Frozen:
   Args:
     parts: The encoder.
     weights: Get its arrays.
+    low: Get those of dense maps in blocks, in a lower precision, in which
+      their products are then computed; None: they are as the others.
   """
 
-  def __init__(self, parts: Parts, weights: Weights):
+  def __init__(self, parts: Parts, weights: Weights, low: Weights | None):
     self.borrowed = parts
-    self._weights = weights
-    self._stacks = {
-      id(variable): weights.add([variable.numpy()])
-      for _, variable in parts.named()
-    }
+    lowered = _dense(parts) if low else frozenset()
+    self._groups: list[tuple[Weights, dict[int, Stack]]] = [
+      (
+        home,
+        {
+          id(variable): home.add([variable.numpy()])
+          for _, variable in parts.named()
+          if (id(variable) in lowered) == (home is low)
+        },
+      )
+      for home in (weights, low)
+      if home
+    ]
 
-  def read(self, numbers: Numbers) -> dict[int, Piece]:
+  def read(self) -> dict[int, Piece]:
     """All of them, by what `id` says of the encoder's variables."""
-    pieces = numbers.first(list(self._stacks.values()))
-    return dict(zip(self._stacks, pieces, strict=True))
+    found: dict[int, Piece] = {}
+    for home, stacks in self._groups:
+      pieces = home.read().first(list(stacks.values()))
+      found.update(zip(stacks, pieces, strict=True))
+    return found
 
   def parts(self) -> Parts:
     """The encoder without any task."""
-    pieces = self.read(self._weights.read())
+    pieces = self.read()
     return self.borrowed.mapped(lambda variable: pieces[id(variable)].read())
+
+
+def _dense(parts: Parts) -> frozenset[int]:
+  """Kernels and biases of the blocks' dense maps."""
+  linears = (
+    getattr(block, name) for block in parts.blocks for name in BLOCK_LINEARS
+  )
+  return frozenset(id(v) for one in linears for v in (one.kernel, one.bias))
 
 
 class Family:
@@ -91,19 +112,19 @@ class Family:
         strict=True,
       )
     )
-    return self._compute(numbers, lambda key: own[key].read())
+    return self._compute(lambda key: own[key].read())
 
   def of_rows(self, rows: tf.Tensor) -> compute_lib.Compute:
     """With the weights of one task for each row; int32 `[batch]`."""
     numbers = self._weights.read()
     return self._compute(
-      numbers, lambda key: self._stacks[key].of_rows(numbers, rows)
+      lambda key: self._stacks[key].of_rows(numbers, rows)
     )
 
   def _compute(
-    self, numbers: Numbers, own: Callable[[int], tf.Tensor]
+    self, own: Callable[[int], tf.Tensor]
   ) -> compute_lib.Compute:
-    frozen = self._frozen.read(numbers)
+    frozen = self._frozen.read()
 
     def read(variable):
       key = id(variable)

@@ -41,7 +41,12 @@ class Served:
 
 
 def make(
-  encoder, served: list[ServedTask], *, examples: bool, warm: int
+  encoder,
+  served: list[ServedTask],
+  *,
+  examples: bool,
+  warm: int,
+  precision: str = "float32",
 ) -> Served:
   """The signatures of some tasks.
 
@@ -50,16 +55,20 @@ def make(
     served: The tasks.
     examples: Whether each gets one that takes `tf.Example`s, too.
     warm: Of how many tasks' own signatures there are requests.
+    precision: Of products with the encoder's kernels.
   """
   weights = Weights()
-  frozen = Frozen(garden.lay_open(encoder), weights)
+  low = None if precision == "float32" else Weights(tf.as_dtype(precision))
+  frozen = Frozen(garden.lay_open(encoder), weights, low)
   found = places(served, frozen, weights)
-  weights.make()
+  homes = [weights, low] if low else [weights]
+  for home in homes:
+    home.make()
   tokens = Tokens(pretrained.of(encoder), frozen.borrowed.max_length)
   single = Single(tokens)
 
   root = tf.Module()
-  root.weights = weights.variable
+  root.weights = [home.variable for home in homes]
   signatures = {p.served.name: single.signature(p) for p in found}
   requests = [_request(place) for place in found[:warm]]
   mixed = _mixed(Mixed(found, frozen, tokens, single))

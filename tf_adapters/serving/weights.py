@@ -1,5 +1,5 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""All weights of an export in one variable, and views of pieces of it.
+"""All weights of a dtype in one variable, and views of pieces of it.
 
 A function in a SavedModel takes every variable that it reads as an argument.
 With one variable a signature is a stub of a few kilobytes, however large the
@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-# Numbers in a row of the variable, 64 bytes. Whole rows are a view in
-# TensorFlow; what begins or ends within one is a copy.
-_WIDTH = 16
+# Bytes in a row of the variable. Whole rows are a view in TensorFlow; what
+# begins or ends within one is a copy.
+_ROW = 64
 
 
 class Stack:
@@ -29,11 +29,14 @@ class Stack:
     begin: As above.
     count: How many there are.
     shape: As above.
+    width: Numbers in a row of the variable.
   """
 
-  def __init__(self, begin: int, count: int, shape: tuple[int, ...]):
+  def __init__(
+    self, begin: int, count: int, shape: tuple[int, ...], width: int
+  ):
     self.begin = begin
-    self.lines = -(-math.prod(shape) // _WIDTH)
+    self.lines = -(-math.prod(shape) // width)
     self.shape = tuple(shape)
     self._count = count
 
@@ -44,7 +47,7 @@ class Stack:
       numbers: All.
       rows: int32 `[batch]`, numbers of tasks.
     """
-    stride = self.lines * _WIDTH
+    stride = self.lines * numbers.width
     size = math.prod(self.shape)
     table = numbers.slice([self.begin, 0], self._count * self.lines)
     table = tf.reshape(table, numbers.constant((-1, stride)))
@@ -61,12 +64,16 @@ class Numbers:
   A server looks at each operation of a function when a signature first runs,
   so what is alike is made once: a piece takes two operations.
 
+  Attributes:
+    width: Numbers in a row.
+
   Args:
     whole: The variable.
   """
 
   def __init__(self, whole: tf.Variable):
     self._whole = tf.convert_to_tensor(whole)
+    self.width = whole.shape[1]
     self._constants: dict[tuple[int, ...], tf.Tensor] = {}
 
   def constant(self, values: tuple[int, ...]) -> tf.Tensor:
@@ -77,7 +84,7 @@ class Numbers:
 
   def slice(self, begin, lines: int) -> tf.Tensor:
     """Some rows; `begin` is int32 `[2]`, of which the second is 0."""
-    return tf.slice(self._whole, begin, self.constant((lines, _WIDTH)))
+    return tf.slice(self._whole, begin, self.constant((lines, self.width)))
 
   def first(self, stacks: Sequence[Stack]) -> "list[Piece]":
     """The first arrays of stacks that lie side by side."""
@@ -119,7 +126,7 @@ class Piece:
   def read(self) -> tf.Tensor:
     """The array."""
     found, size = self._lines, math.prod(self._shape)
-    if size % _WIDTH:
+    if size % self._numbers.width:
       found = tf.reshape(found, self._numbers.constant((-1,)))
       found = tf.slice(
         found, self._numbers.constant((0,)), self._numbers.constant((size,))
@@ -128,33 +135,39 @@ class Piece:
 
 
 class Weights:
-  """One variable for all arrays that an export holds.
+  """One variable for all arrays that an export holds in one dtype.
 
   Add all of them, then `make` it, then read.
 
   Attributes:
-    variable: float32 `[rows, 16]`; None before `make`.
+    variable: `[rows, numbers in 64 bytes]`; None before `make`.
+
+  Args:
+    dtype: Of the variable, to which arrays are rounded.
   """
 
-  def __init__(self):
+  def __init__(self, dtype: tf.DType = tf.float32):
     self.variable = None
+    self._dtype = dtype
+    self._width = _ROW // dtype.size
     self._parts: list[tuple[Stack, Sequence[np.ndarray]]] = []
     self._end = 0
 
   def add(self, arrays: Sequence[np.ndarray]) -> Stack:
     """A place for arrays of one shape, of a task each."""
-    stack = Stack(self._end, len(arrays), arrays[0].shape)
+    stack = Stack(self._end, len(arrays), arrays[0].shape, self._width)
     self._parts.append((stack, arrays))
     self._end += len(arrays) * stack.lines
     return stack
 
   def make(self) -> None:
     """Makes the variable of what was added."""
-    values = np.zeros([self._end, _WIDTH], np.float32)
+    shape = [self._end, self._width]
+    values = np.zeros(shape, self._dtype.as_numpy_dtype)
     flat = values.reshape(-1)
     for stack, arrays in self._parts:
       for index, array in enumerate(arrays):
-        begin = (stack.begin + index * stack.lines) * _WIDTH
+        begin = (stack.begin + index * stack.lines) * self._width
         flat[begin : begin + array.size] = array.reshape(-1)
     self._parts = []
     self.variable = tf.Variable(values, trainable=False, name="weights")
