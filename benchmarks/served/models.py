@@ -59,6 +59,7 @@ def main() -> None:
     ("one", names[:1]), ("mixed", mixed), ("many", names)
   ):
     _export(store, options.work / name, chosen)
+  _export(store, options.work / "low", mixed, precision="bfloat16")
   _export(upper, options.work / "upper_export", names[:_MIXED])
   _add_one(store, options.work, names)
 
@@ -132,10 +133,10 @@ def _fill(store, encoder, names, given) -> None:
     )
 
 
-def _export(store, output: pathlib.Path, names) -> None:
+def _export(store, output: pathlib.Path, names, **options) -> None:
   if not output.exists():
     tf_adapters.export(
-      str(store.path), str(output), tasks=names, reporter=Silent()
+      str(store.path), str(output), tasks=names, reporter=Silent(), **options
     )
 
 
