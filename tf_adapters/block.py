@@ -84,15 +84,7 @@ class AdapterBlock(tf_keras.layers.Layer):
     kept = x if queries is None else queries
     a = self._attention(run, kept, x, bias)
     h = self._close(run, "attention", kept, a)
-    f = run.block.intermediate(h)
-    f = kernels.activate(
-      f,
-      activation=run.block.activation,
-      compiled=compiled,
-      # In float32 XLA takes longer for both than for one after the other.
-      keep=run.noise is not None and f.dtype == tf.bfloat16,
-    )
-    return self._close(run, "output", h, run.block.output(f))
+    return self._close(run, "output", h, run.block.output(run.intermediate(h)))
 
   def _attention(self, run, queries, x, bias):
     """Multi-head self-attention of `queries` over `x`, with its projection."""
@@ -162,6 +154,20 @@ class _Run(NamedTuple):
 
   def keys(self, site, x):
     return dropout_lib.row_keys(self.noise, site, tf.shape(x)[0])
+
+  def intermediate(self, h):
+    """The feed-forward sublayer up to its activation."""
+    block = self.block
+    if self.noise is None:
+      return block.intermediate(h, block.activation)
+    f = block.intermediate(h)
+    return kernels.activate(
+      f,
+      activation=block.activation,
+      compiled=self.compiled,
+      # In float32 XLA takes longer for both than for one after the other.
+      keep=f.dtype == tf.bfloat16,
+    )
 
   def probabilities(self, scores, bias, width, site):
     rate, keys = self.block.probabilities_dropout, []

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 # What stands in the place of a variable.
 Read = Callable[[tf.Variable], tf.Tensor]
+Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,8 +35,10 @@ class Linear:
 
   VARIABLES: ClassVar[tuple[str, ...]] = ("kernel", "bias")
 
-  def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """Maps `[..., inputs]` to `[..., outputs]`.
+  def __call__(
+    self, x: tf.Tensor, activation: Activation = tf.identity
+  ) -> tf.Tensor:
+    """Maps `[..., inputs]` to `[..., outputs]`, with `activation` on top.
 
     The product is computed, and returned, in the dtype of the kernel if that
     is a lower precision, else in that of `x`.
@@ -43,8 +46,11 @@ class Linear:
     read = x
     if self.kernel.dtype == tf.bfloat16:
       read = tf.cast(x, tf.bfloat16)
-    y = dense(read, self.matrix, tf.reshape(self.bias, [self.outputs]))
-    return y if self.added is None else y + tf.cast(self.added(x), y.dtype)
+    weights = self.matrix, tf.reshape(self.bias, [self.outputs])
+    if self.added is None:
+      return dense(read, *weights, activation)
+    y = dense(read, *weights)
+    return activation(y + tf.cast(self.added(x), y.dtype))
 
   def mapped(self, read: Read) -> "Linear":
     """The same with `read(variable)` in the place of each variable."""
@@ -89,13 +95,25 @@ def _add_bias(y, bias):
   return tf.nn.bias_add(y, bias), gradient  # one kernel with the product
 
 
-def dense(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-  """x·W + b in the dtype of `x`: `[..., inputs]` to `[..., outputs]`."""
+def dense(
+  x: tf.Tensor,
+  kernel: tf.Tensor,
+  bias: tf.Tensor,
+  activation: Activation = tf.identity,
+) -> tf.Tensor:
+  """act(x·W + b) in the dtype of `x`: `[..., inputs]` to `[..., outputs]`.
+
+  TensorFlow makes one kernel of product, bias and GELU, where they follow one
+  another with nothing in between: not even a reshape.
+  """
   inputs, outputs = kernel.shape
   # One plain product: an einsum over `...` has a gradient with respect to W
   # that makes an outer product for every token before it sums them.
-  y = tf.linalg.matmul(tf.reshape(x, [-1, inputs]), tf.cast(kernel, x.dtype))
-  y = _add_bias(y, tf.cast(bias, x.dtype))
+  rows = x if x.shape.rank == 2 else tf.reshape(x, [-1, inputs])
+  y = tf.linalg.matmul(rows, tf.cast(kernel, x.dtype))
+  y = activation(_add_bias(y, tf.cast(bias, x.dtype)))
+  if rows is x:
+    return y
   return tf.reshape(y, tf.concat([tf.shape(x)[:-1], [outputs]], axis=0))
 
 
@@ -132,8 +150,9 @@ def layer_norm(
 ) -> tf.Tensor:
   """(x - mean) / sqrt(variance + epsilon) · gamma + beta, in float32."""
   x = tf.cast(x, tf.float32)
-  mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)
-  return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+  centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+  variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+  return centred * (tf.math.rsqrt(variance + epsilon) * gamma) + beta
 
 
 @dataclasses.dataclass(frozen=True)

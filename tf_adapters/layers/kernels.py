@@ -129,10 +129,15 @@ def _close(
     how: The rest.
     keep: Whether to return what `_close_gradients` takes as well.
   """
-  (down, down_bias, up, up_bias), (drop_h, drop_added) = _opened(more, how)
+  weights, (drop_h, drop_added) = _opened(more, how)
   h = drop_h(tf.cast(h, tf.float32))
   total = tf.cast(x, tf.float32) + h
   z = tf.cast(_read(x, h, total, gamma, beta, how), x.dtype)
+  if not keep:
+    added = bottleneck(z, *weights, how.activation)
+    total += how.scale * drop_added(tf.cast(added, tf.float32))
+    return tf.cast(pieces.layer_norm(total, gamma, beta, how.epsilon), x.dtype)
+  down, down_bias, up, up_bias = weights
   inner = pieces.dense(z, down, down_bias)
   added = pieces.dense(how.activation(inner), up, up_bias)
   total += how.scale * drop_added(tf.cast(added, tf.float32))
@@ -140,8 +145,6 @@ def _close(
   deviation = tf.math.rsqrt(variance + how.epsilon)
   unit = (total - mean) * deviation
   output = tf.cast(unit * gamma + beta, x.dtype)
-  if not keep:
-    return output
   return output, tf.cast(unit, h.dtype), deviation, inner
 
 
@@ -264,5 +267,6 @@ def bottleneck(
   activation: Callable[[tf.Tensor], tf.Tensor],
 ) -> tf.Tensor:
   """act(z·W_down + b_down)·W_up + b_up, in the dtype of `z`."""
-  inner = activation(pieces.dense(z, down_kernel, down_bias))
-  return pieces.dense(inner, up_kernel, up_bias)
+  rows = tf.reshape(z, [-1, z.shape[-1]])
+  inner = pieces.dense(rows, down_kernel, down_bias, activation)
+  return tf.reshape(pieces.dense(inner, up_kernel, up_bias), tf.shape(z))
