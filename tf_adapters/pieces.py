@@ -109,7 +109,7 @@ def dense(
   inputs, outputs = kernel.shape
   # One plain product: an einsum over `...` has a gradient with respect to W
   # that makes an outer product for every token before it sums them.
-  rows = x if x.shape.rank == 2 else tf.reshape(x, [-1, inputs])
+  rows = x if len(x.shape) == 2 else tf.reshape(x, [-1, inputs])
   y = tf.linalg.matmul(rows, tf.cast(kernel, x.dtype))
   y = activation(_add_bias(y, tf.cast(bias, x.dtype)))
   if rows is x:
