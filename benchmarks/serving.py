@@ -278,6 +278,13 @@ median, least and greatest. {listed}.
 | row | ours | against | ratio | goal | at least | reached |
 |---|---|---|---|---|---|---|
 {rows}
+
+What limits: 500 tasks load no sooner than their weights are read, which takes
+nearly all of the difference (`python benchmarks/served/restore.py VERSION`, of
+`benchmarks/served/made/many/1` and of `one/1`). A task's signature does two
+small products a sublayer more than `embed`, and with one text the time of a
+step is that of its many small operations. Adding a task writes all weights
+again and tries all signatures.
 """
 
 

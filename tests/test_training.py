@@ -107,7 +107,12 @@ def test_training_learns_and_keeps_the_best_epoch(
       encoder_folder,
       task_files,
       store,
-      **{"train.epochs": 40, "train.seed": 1},
+      **{
+        "train.epochs": 40,
+        "train.seed": 1,
+        # What is kept is scored in the precision of the epochs.
+        "train.precision": "float32",
+      },
     ),
     reporter=Silent(),
   )
