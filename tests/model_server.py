@@ -2,8 +2,8 @@
 """A stand-in for `tensorflow_model_server`, over TensorFlow's C API.
 
 Options and protocols are the server's: gRPC by its official servicer, REST by
-the rules of `serving_stub`. Models come from a model config file, version 1 of
-each, through `tf_adapters/serving/session`; neither this package nor what it
+the rules of `serving_stub`. Models come from a model config file, or one by its
+options, the newest version of each, through `tf_adapters/serving/session`; neither this package nor what it
 was built with can be imported here. Sources: tensorflow/serving 2.20,
 servables/tensorflow/{predict_util, classifier, regressor, multi_inference,
 get_model_metadata_impl}.cc.
@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import pathlib
 import sys
+import typing
 
 _SERVING = pathlib.Path(__file__).parents[1] / "tf_adapters" / "serving"
 _BLOCKED = ("tensorflow_text", "official", "tensorflow_models", "tf_adapters")
@@ -68,6 +69,11 @@ def _answering(method):
   return answer
 
 
+class Model(typing.NamedTuple):
+  version: int
+  session: session_lib.Session
+
+
 class Servicer(service.PredictionServiceServicer):
   """The server's gRPC methods over sessions by model name."""
 
@@ -75,14 +81,20 @@ class Servicer(service.PredictionServiceServicer):
     self.models = models
 
   def _find(self, spec):
-    version = spec.version.value if spec.HasField("version") else 1
-    if spec.name not in self.models or version != 1:
+    model = self.models.get(spec.name)
+    if model is None or (
+      spec.HasField("version") and spec.version.value != model.version
+    ):
       refuse(NOT_FOUND, f"Servable not found for request: {spec.name}")
-    return self.models[spec.name]
+    return model
+
+  def _fill_spec(self, spec, model: str, signature: str) -> None:
+    spec.name, spec.signature_name = model, signature
+    spec.version.value = self.models[model].version
 
   @_answering
   def Predict(self, request):
-    session = self._find(request.model_spec)
+    session = self._find(request.model_spec).session
     name = request.model_spec.signature_name or "serving_default"
     columns = {
       key: tf.make_ndarray(tensor).tolist()
@@ -91,7 +103,7 @@ class Servicer(service.PredictionServiceServicer):
     found = session.run(name, columns, text=False)
     outputs = session.signatures[name].outputs
     answer = predict_pb2.PredictResponse()
-    _fill_spec(answer.model_spec, request.model_spec.name, name)
+    self._fill_spec(answer.model_spec, request.model_spec.name, name)
     for key in request.output_filter or found:
       if key not in found:
         refuse(INVALID_ARGUMENT, f"output tensor alias not found: {key}")
@@ -101,19 +113,21 @@ class Servicer(service.PredictionServiceServicer):
 
   @_answering
   def Classify(self, request):
-    session, spec = self._find(request.model_spec), request.model_spec
+    spec = request.model_spec
+    session = self._find(spec).session
     found = _run_examples(session, request.input, {_name(spec): _CLASSIFY})
     answer = classification_pb2.ClassificationResponse()
-    _fill_spec(answer.model_spec, spec.name, _name(spec))
+    self._fill_spec(answer.model_spec, spec.name, _name(spec))
     _fill_classes(answer.result, found[_name(spec)])
     return answer
 
   @_answering
   def Regress(self, request):
-    session, spec = self._find(request.model_spec), request.model_spec
+    spec = request.model_spec
+    session = self._find(spec).session
     found = _run_examples(session, request.input, {_name(spec): _REGRESS})
     answer = regression_pb2.RegressionResponse()
-    _fill_spec(answer.model_spec, spec.name, _name(spec))
+    self._fill_spec(answer.model_spec, spec.name, _name(spec))
     _fill_numbers(answer.result, found[_name(spec)])
     return answer
 
@@ -121,7 +135,7 @@ class Servicer(service.PredictionServiceServicer):
   def MultiInference(self, request):
     if len({task.model_spec.name for task in request.tasks}) != 1:
       refuse(INVALID_ARGUMENT, "All ModelSpecs must access the same model.")
-    session = self._find(request.tasks[0].model_spec)
+    session = self._find(request.tasks[0].model_spec).session
     names = [_name(task.model_spec) for task in request.tasks]
     methods = [task.method_name for task in request.tasks]
     if len(set(names)) < len(names):
@@ -133,7 +147,7 @@ class Servicer(service.PredictionServiceServicer):
     answer = inference_pb2.MultiInferenceResponse()
     for name, method in by_name.items():
       result = answer.results.add()
-      _fill_spec(result.model_spec, request.tasks[0].model_spec.name, name)
+      self._fill_spec(result.model_spec, request.tasks[0].model_spec.name, name)
       if method == _CLASSIFY:
         _fill_classes(result.classification_result, found[name])
       else:
@@ -142,7 +156,7 @@ class Servicer(service.PredictionServiceServicer):
 
   @_answering
   def GetModelMetadata(self, request):
-    session = self._find(request.model_spec)
+    session = self._find(request.model_spec).session
     if list(request.metadata_field) != ["signature_def"]:
       refuse(INVALID_ARGUMENT, "Metadata field is not supported")
     found = get_model_metadata_pb2.SignatureDefMap()
@@ -157,17 +171,13 @@ class Servicer(service.PredictionServiceServicer):
           for size in tensor.shape:
             theirs[key].tensor_shape.dim.add().size = size
     answer = get_model_metadata_pb2.GetModelMetadataResponse()
-    _fill_spec(answer.model_spec, request.model_spec.name, "")
+    self._fill_spec(answer.model_spec, request.model_spec.name, "")
     answer.metadata["signature_def"].Pack(found)
     return answer
 
 
 def _name(spec) -> str:
   return spec.signature_name or "serving_default"
-
-
-def _fill_spec(spec, model: str, signature: str) -> None:
-  spec.name, spec.signature_name, spec.version.value = model, signature, 1
 
 
 def _run_examples(session, given, methods) -> dict:
@@ -221,11 +231,12 @@ class RestServer(serving_stub.Server):
     self.models = models
 
   def find(self, name, version, label):
-    if name not in self.models or version not in ("None", "1"):
+    model = self.models.get(name)
+    if model is None or version not in ("None", str(model.version)):
       raise serving_stub.Refused(404, f"Servable not found for request: {name}")
     if label != "None":
       raise serving_stub.Refused(404, f"Unrecognized version label: {label}")
-    session = self.models[name]
+    session = model.session
     return {
       key: (
         serving_stub.ByColumn(_runner(session, key)), tuple(signature.inputs),
@@ -245,26 +256,41 @@ def _runner(session, name):
   return run
 
 
+def read_models(options) -> dict[str, Model]:
+  """Those of the model config file, or the one of the command line."""
+  places = {options.model_name: options.model_base_path}
+  if options.model_config_file:
+    config = text_format.Parse(
+      options.model_config_file.read_text(encoding="ascii"),
+      model_server_config_pb2.ModelServerConfig(),
+    )
+    places = {
+      model.name: pathlib.Path(model.base_path)
+      for model in config.model_config_list.config
+    }
+  site_packages = str(pathlib.Path(tf.__file__).parents[1])
+  models = {}
+  for name, base in places.items():
+    version = max(int(path.name) for path in base.iterdir())
+    session = session_lib.Session(str(base / str(version)), site_packages)
+    models[name] = Model(version, session)
+  return models
+
+
 def main():
   parser = argparse.ArgumentParser()
-  parser.add_argument("--port", type=int)
+  parser.add_argument("--port", type=int, help="0: no gRPC")
   parser.add_argument("--rest_api_port", type=int)
-  parser.add_argument("--model_config_file")
+  parser.add_argument("--model_config_file", type=pathlib.Path)
+  parser.add_argument("--model_name")
+  parser.add_argument("--model_base_path", type=pathlib.Path)
   options = parser.parse_args()
-  config = text_format.Parse(
-    pathlib.Path(options.model_config_file).read_text(encoding="ascii"),
-    model_server_config_pb2.ModelServerConfig(),
-  )
-  site_packages = str(pathlib.Path(tf.__file__).parents[1])
-  models = {
-    model.name: session_lib.Session(f"{model.base_path}/1", site_packages)
-    for model in config.model_config_list.config
-  }
-  pool = concurrent.futures.ThreadPoolExecutor(8)
-  server = grpc.server(pool)
-  service.add_PredictionServiceServicer_to_server(Servicer(models), server)
-  server.add_insecure_port(f"127.0.0.1:{options.port}")
-  server.start()
+  models = read_models(options)
+  if options.port:
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+    service.add_PredictionServiceServicer_to_server(Servicer(models), server)
+    server.add_insecure_port(f"127.0.0.1:{options.port}")
+    server.start()
   RestServer(options.rest_api_port, models).serve_forever()
 
 

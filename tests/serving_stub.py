@@ -23,12 +23,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-_PREDICT = re.compile(
-  r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?:predict"
-)
-_METADATA = re.compile(
-  r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?/metadata"
-)
+_PLACE = r"/v1/models/([^/:]+)(?:/versions/(\d+)|/labels/([^/:]+))?"
+_PREDICT = re.compile(f"{_PLACE}:predict")
+_METADATA = re.compile(f"{_PLACE}/metadata")
+_STATUS = re.compile(_PLACE)
+# The answer of a model that is loaded, whichever its versions.
+AVAILABLE = {"model_version_status": [{"state": "AVAILABLE"}]}
 LABELS = ("ham", "spam")
 
 
@@ -301,7 +301,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     self.server.connections += 1
 
   def do_GET(self):
-    self._serve(_METADATA, lambda body, signatures: describe(signatures))
+    if _STATUS.fullmatch(self.path):
+      self._serve(_STATUS, lambda body, signatures: AVAILABLE)
+    else:
+      self._serve(_METADATA, lambda body, signatures: describe(signatures))
 
   def do_POST(self):
     self._serve(_PREDICT, respond)

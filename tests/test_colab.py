@@ -105,7 +105,7 @@ def serving(tmp_path) -> str:
   program = tmp_path / "bin" / "tensorflow_model_server"
   program.parent.mkdir()
   program.write_text(
-    f'#!/bin/sh\nexec {sys.executable} -m tests.rest_server "$@"\n'
+    f'#!/bin/sh\nexec {sys.executable} -m tests.model_server "$@"\n'
   )
   program.chmod(0o755)
   return os.pathsep.join([str(program.parent), SEARCH])
