@@ -3,10 +3,10 @@
 
 Options and protocols are the server's: gRPC by its official servicer, REST by
 the rules of `serving_stub`. Models come from a model config file, or one by its
-options, the newest version of each, through `tf_adapters/serving/session`; neither this package nor what it
-was built with can be imported here. Sources: tensorflow/serving 2.20,
-servables/tensorflow/{predict_util, classifier, regressor, multi_inference,
-get_model_metadata_impl}.cc.
+options, the newest version of each, through `tf_adapters/serving/session`;
+neither this package nor what it was built with can be imported here. Sources:
+tensorflow/serving 2.20, servables/tensorflow/{predict_util, classifier,
+regressor, multi_inference, get_model_metadata_impl}.cc.
 """
 # ruff: noqa: E402 - what is blocked must be so before anything is imported.
 
