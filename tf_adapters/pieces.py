@@ -169,7 +169,7 @@ class Bottleneck:
 
   kernels: tuple[tf.Variable, ...]
   z: str
-  activation: Callable[[tf.Tensor], tf.Tensor]
+  activation: Activation
   scale: float | tf.Tensor = 1.0
   dropout: float = 0.0
 

@@ -5,7 +5,6 @@ All compute in float32 and return the dtype of their first tensor.
 """
 
 import functools
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -42,7 +41,7 @@ def probabilities(
 def _activate(
   x: tf.Tensor,
   *,
-  activation: Callable[[tf.Tensor], tf.Tensor],
+  activation: pieces.Activation,
   keep: bool = False,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
   """activation(x); with `keep` its slope there as well.
@@ -98,7 +97,7 @@ class Sublayer(NamedTuple):
   """
 
   z: str
-  activation: Callable[[tf.Tensor], tf.Tensor]
+  activation: pieces.Activation
   scale: float
   rate: float
   adapter_rate: float
@@ -264,7 +263,7 @@ def bottleneck(
   down_bias: tf.Tensor,
   up_kernel: tf.Tensor,
   up_bias: tf.Tensor,
-  activation: Callable[[tf.Tensor], tf.Tensor],
+  activation: pieces.Activation,
 ) -> tf.Tensor:
   """act(z·W_down + b_down)·W_up + b_up, in the dtype of `z`."""
   rows = tf.reshape(z, [-1, z.shape[-1]])
