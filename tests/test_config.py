@@ -219,6 +219,8 @@ CONFIGS = st.builds(
     name=texts,
     type=st.sampled_from(config_lib.TASK_TYPES),
     metric=st.none() | texts,
+    n_best_size=st.integers(1, 100),
+    max_answer_length=st.integers(1, 100),
   ),
   encoder=st.none() | texts,
   store=texts,

@@ -25,6 +25,7 @@ from tf_adapters import metrics
 from tf_adapters import packing
 from tf_adapters import tasks
 from tf_adapters import tuning
+from tf_adapters.config import TaskConfig
 from tf_adapters.spans import answers
 from tf_adapters.spans import dataset
 from tf_adapters.spans import squad
@@ -40,7 +41,10 @@ def random_logits(*shape, seed=0):
 def test_it_comes_back_from_its_dictionary():
   task = Span(n_best_size=5, max_answer_length=7)
   assert tasks.from_dict(task.to_dict()) == task
-  assert tasks.from_examples("span", None) == Span(20, 30)
+  default = TaskConfig(type="span")
+  assert tasks.from_examples(default, None) == Span(20, 30)
+  own = TaskConfig(type="span", n_best_size=5, max_answer_length=7)
+  assert tasks.from_examples(own, None) == task
 
 
 # --- Loss ----------------------------------------------------------------

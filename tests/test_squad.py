@@ -153,6 +153,8 @@ def test_bad_data_and_settings_stop_a_run_before_it_writes(tmp_path):
     ({"data.max_length": 66}, "at least 68"),
     ({"data.doc_stride": 0}, "`data.doc_stride`"),
     ({"data.max_question_length": 0}, "`data.max_question_length`"),
+    ({"task.n_best_size": 0}, "`task.n_best_size`"),
+    ({"task.max_answer_length": 0}, "`task.max_answer_length`"),
     ({"head.input": "pooled_output"}, "`head.input`"),
     ({"data.train": write(tmp_path, tree(), "ok.json"),
       "task.metric": "accuracy"}, "f1, exact_match"),

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from tf_adapters import data
 from tf_adapters import tasks
+from tf_adapters.config import TaskConfig
 from tf_adapters.errors import InputError
 
 
@@ -30,7 +31,7 @@ def examples(labels, path="train.tsv") -> data.Examples:
 
 
 def make(kind, labels):
-  return tasks.from_examples(kind, examples(labels))
+  return tasks.from_examples(TaskConfig(type=kind), examples(labels))
 
 
 def fails(function, *arguments) -> str:

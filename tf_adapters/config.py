@@ -36,12 +36,17 @@ class TaskConfig:
       `accuracy`, `pearson` or `f1`.
     positive: The label of a classification whose F1 is the metric `f1`;
       `None`: there is none.
+    n_best_size: For spans: how many of the best share the probability that
+      is an answer's `score`.
+    max_answer_length: For spans: the longest answer, in tokens.
   """
 
   name: str = ""
   type: str = "classification"
   metric: str | None = None
   positive: str | None = None
+  n_best_size: int = 20
+  max_answer_length: int = 30
 
 
 @dataclasses.dataclass(frozen=True)

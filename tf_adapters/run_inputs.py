@@ -42,12 +42,8 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   if not overwrite:
     store.check_free(config.task.name)
   examples = _examples(config)
-  task = tasks.from_examples(
-    config.task.type,
-    examples["train"],
-    labels=tables.form(config.data.form).labels,
-    positive=config.task.positive,
-  )
+  labels = tables.form(config.data.form).labels
+  task = tasks.from_examples(config.task, examples["train"], labels)
   return Inputs(
     config=config,
     store=store,

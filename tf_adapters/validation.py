@@ -12,6 +12,8 @@ def validate(config: config_lib.Config) -> None:
   """Raises `InputError` for the first setting that is not allowed."""
   checks.one_of("task.type", config.task.type, config_lib.TASK_TYPES)
   checks.one_of("train.strategy", config.train.strategy, config_lib.STRATEGIES)
+  for key in ("n_best_size", "max_answer_length"):
+    checks.at_least(f"task.{key}", getattr(config.task, key), 1)
   _validate_lengths(config)
   validate_tuning(config.tuning, "tuning.")
   validate_adapter(config.adapter, "adapter.")

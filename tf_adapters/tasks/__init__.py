@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from tf_adapters.config import TaskConfig
 from tf_adapters.errors import InputError
 from tf_adapters.tasks.classification import Classification
 from tf_adapters.tasks.regression import Regression
@@ -20,27 +21,25 @@ def read(kind: str, source: Any, **options: Any) -> Any:
 
 
 def from_examples(
-  kind: str,
-  examples: Any,
-  labels: Sequence[str] = (),
-  positive: str | None = None,
+  config: TaskConfig, examples: Any, labels: Sequence[str] = ()
 ) -> Task:
-  """The task of type `kind` that a training set defines.
+  """The task that settings and a training set define.
 
   Args:
-    kind: `classification` or `regression`.
+    config: Its type, and what it has of its own.
     examples: The training set.
     labels: Of a classification, in their order; empty takes the examples'.
-    positive: The label whose F1 is scored as `f1`.
   """
-  if kind == "classification":
-    return Classification.from_examples(examples, labels, positive)
-  if positive is not None:
+  if config.type == "classification":
+    return Classification.from_examples(examples, labels, config.positive)
+  if config.positive is not None:
     raise InputError(
-      f"`task.positive` names a label of a classification; got {positive!r} "
-      f"for a {kind}."
+      "`task.positive` names a label of a classification; got "
+      f"{config.positive!r} for a {config.type}."
     )
-  return _KINDS[kind].from_examples(examples)
+  if config.type == "span":
+    return Span(config.n_best_size, config.max_answer_length)
+  return Regression.from_examples(examples)
 
 
 def from_dict(tree: Mapping[str, Any]) -> Task:

@@ -49,11 +49,6 @@ class Span:
     """Reads a file as `squad.read` does."""
     return squad.read(source, **options)
 
-  @classmethod
-  def from_examples(cls, examples: squad.Questions) -> "Span":
-    del examples  # nothing of it depends on them
-    return cls()
-
   def to_dict(self) -> dict[str, Any]:
     return {"type": self.type, **dataclasses.asdict(self)}
 
