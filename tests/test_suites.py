@@ -382,6 +382,7 @@ def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
   output = tmp_path / "results"
   assert done.stdout.strip() == (output / "table.md").read_text().strip()
   assert not list((output / "runs").glob("*/*"))  # nothing is left of runs
+  assert str(tmp_path) not in (output / "journal.log").read_text()
 
   rows = list(csv.DictReader((output / "runs.csv").open(encoding="utf-8")))
   runs = {row["settings"]: row for row in rows if row["method"] == "adapter"}

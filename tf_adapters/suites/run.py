@@ -193,6 +193,7 @@ class _Runner:
       self._say(f"{title}: failed: {error}")
       raise
     shutil.rmtree(folder)
+    result.pop("store", None)  # it is gone
     metric = result["metric"]
     score = result["metrics"][metric]
     value = metrics.rank(metric, score)
