@@ -60,13 +60,7 @@ class Pretrained:
 def new_encoder(shape: Shape) -> bert_encoder.BertEncoderV2:
   """A built encoder of this shape, all weights zero."""
   encoder = bert_encoder.BertEncoderV2(
-    vocab_size=shape.vocab_size,
-    hidden_size=shape.hidden_size,
-    num_layers=shape.num_hidden_layers,
-    num_attention_heads=shape.num_attention_heads,
-    max_sequence_length=shape.max_position_embeddings,
-    type_vocab_size=shape.type_vocab_size,
-    inner_dim=shape.intermediate_size,
+    **shape.sizes,
     inner_activation=ACTIVATIONS[shape.activation],
     output_dropout=shape.hidden_dropout_prob,
     attention_dropout=shape.attention_probs_dropout_prob,

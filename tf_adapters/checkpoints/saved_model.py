@@ -60,16 +60,7 @@ def _functional(shape: Shape) -> bert_encoder.BertEncoder:
   Its layers are found by attributes, as today's exports have them, or by
   their order, as those of 2020.
   """
-  return bert_encoder.BertEncoder(
-    vocab_size=shape.vocab_size,
-    hidden_size=shape.hidden_size,
-    num_layers=shape.num_hidden_layers,
-    num_attention_heads=shape.num_attention_heads,
-    max_sequence_length=shape.max_position_embeddings,
-    type_vocab_size=shape.type_vocab_size,
-    inner_dim=shape.intermediate_size,
-    dict_outputs=True,
-  )
+  return bert_encoder.BertEncoder(**shape.sizes, dict_outputs=True)
 
 
 class _Objects:

@@ -43,6 +43,19 @@ class Shape:
   attention_probs_dropout_prob: float
   activation: str
 
+  @property
+  def sizes(self) -> dict[str, int]:
+    """By the names of the arguments of Model Garden's encoders."""
+    return {
+      "vocab_size": self.vocab_size,
+      "hidden_size": self.hidden_size,
+      "num_layers": self.num_hidden_layers,
+      "num_attention_heads": self.num_attention_heads,
+      "max_sequence_length": self.max_position_embeddings,
+      "type_vocab_size": self.type_vocab_size,
+      "inner_dim": self.intermediate_size,
+    }
+
 
 def read(folder: pathlib.Path, name: str) -> Shape:
   """Reads a BERT's configuration, without its weights.
