@@ -142,8 +142,12 @@ def test_shipped_studies_are_sound(name):
   assert len(suite.cells) == len(suite.tasks) * len(suite.methods)
   assert all(len(cell.seeds) == 3 for cell in suite.cells)
   assert all(
-    cell.settings["data.train"].startswith("DATA/") for cell in suite.cells
+    cell.run_settings({}, 0)["data.train"].startswith("DATA/")
+    for cell in suite.cells
   )
+  # What has been run is known again where the data lies elsewhere.
+  moved = plan.load(KINDS[name], str(path), root="/elsewhere").suite
+  assert [c.stored for c in moved.cells] == [c.stored for c in suite.cells]
   command = f"tf-adapters study {name} --root DATA --output studies"
   assert command in path.read_text(encoding="utf-8")
 

@@ -220,8 +220,8 @@ def test_what_a_method_says_goes_over_the_task_and_the_suite(tmp_path):
   assert [c.settings["train.epochs"] for c in (adapter, full, topic)] == [
     3, 5, 2
   ]
-  assert adapter.settings["data.train"] == "/data/t.tsv"
-  assert adapter.settings["data.eval"] == "/d.tsv"
+  run = adapter.run_settings({}, 0)
+  assert (run["data.train"], run["data.eval"]) == ("/data/t.tsv", "/d.tsv")
   assert full.search == {"train.learning_rate": (1e-5,)}
   assert (adapter.seeds, full.seeds) == ((0, 1), (7,))
 
@@ -271,7 +271,8 @@ def test_shipped_suites_are_sound(path):
   suite = plan.load(str(path), root="DATA")
   assert len(suite.cells) == len(suite.tasks) * len(suite.methods)
   assert all(
-    cell.settings["data.train"].startswith("DATA/") for cell in suite.cells
+    cell.run_settings({}, 0)["data.train"].startswith("DATA/")
+    for cell in suite.cells
   )
   assert f"tf-adapters suite configs/suites/{path.name}" in path.read_text()
 

@@ -122,8 +122,11 @@ def lowest(ablations: Sequence[Any]) -> Any:
     speeds.set_xticks(range(len(ablation.spans) + 1))
   grid[0, 0].set_ylabel("score minus that with all adapters, points")
   grid[1, 0].set_ylabel("speed, × that with all adapters")
-  for row in grid:
-    row[0].legend(frameon=False, fontsize=8)
+  grid[1, 0].legend(frameon=False, fontsize=8)
+  lines = grid[0, 0].get_legend_handles_labels()
+  figure.legend(
+    *lines, frameon=False, fontsize=8, ncols=3, loc="outside lower center"
+  )
   seeds = max(ablation.seeds for ablation in ablations)
   figure.suptitle(f"means over {seeds} seeds ± standard error")
   return figure

@@ -27,10 +27,11 @@ class Cell:
   Attributes:
     task: Name of the task.
     method: Name of the method.
-    settings: Dotted settings of all its runs.
+    settings: Dotted settings of all its runs, files as they were given.
     search: Values by setting; every combination is tried.
     seeds: The first searches, the others repeat what it chose.
     baseline: Whether it runs `tf-adapters baseline` instead of `train`.
+    root: Folder of data files whose paths are relative.
     version: Goes with its name in the storage of trials, so that one of
       another version is run anew; empty: the name alone.
   """
@@ -41,6 +42,7 @@ class Cell:
   search: Mapping[str, tuple]
   seeds: tuple[int, ...]
   baseline: bool
+  root: pathlib.Path = pathlib.Path()
   version: str = ""
 
   @property
@@ -56,9 +58,11 @@ class Cell:
     self, chosen: Mapping[str, Any], seed: int
   ) -> dict[str, Any]:
     """Dotted settings of one run, but for its store."""
+    given = {**self.settings, **chosen}
+    named = {key: given[key] for key in _FILES if given.get(key)}
     return {
-      **self.settings,
-      **chosen,
+      **given,
+      **{key: str(self.root / path) for key, path in named.items()},
       "task.name": self.task,
       "train.seed": seed,
       "copy_encoder": False,
@@ -153,13 +157,11 @@ def _cell(path, tree, task, method) -> Cell | None:
     seeds = _seeds(where, settings.get("seeds", tree.get("seeds", [0])))
   for value in (task[0], name):
     store_lib.check_name(value)
-  root = pathlib.Path(_text(path, tree, "root", ""))
   flat = {
     **_flat(path, tree.get("settings")),
     **_flat(f"{path}: `tasks.{task[0]}`", task[1]),
     **_flat(where, settings.get("settings")),
   }
-  flat |= {key: str(root / flat[key]) for key in _FILES if flat.get(key)}
   return Cell(
     task=task[0],
     method=name,
@@ -167,6 +169,7 @@ def _cell(path, tree, task, method) -> Cell | None:
     search=_space(where, search),
     seeds=seeds,
     baseline=baseline,
+    root=pathlib.Path(_text(path, tree, "root", "")),
   )
 
 
