@@ -242,6 +242,39 @@ def test_data_are_of_the_chosen_settings_with_every_seed(tmp_path, trained):
   assert {p: p.read_bytes() for p in folder.iterdir()} == before
 
 
+def test_what_another_grid_has_run_is_not_run_again(tmp_path, trained):
+  series = {"adapter": {"sweep": {"adapter.size": [1, 8]}}}
+  one_rate = load(
+    tmp_path,
+    "size",
+    search={},
+    settings={"train.learning_rate": 0.001},
+    series=series,
+  )
+  run_lib.run(one_rate, lambda message: None, "")
+  assert len(trained) == 4
+  (tmp_path / "data").mkdir()
+  more_rates = load(
+    tmp_path,
+    "size",
+    root=str(tmp_path / "data"),
+    search={"train.learning_rate": [0.01, 0.001, 0.0001]},
+    # The default, spelled out, is the same setting.
+    settings={"adapter.init_stddev": 0.01},
+    series=series,
+  )
+  told = []
+  results = run_lib.run(more_rates, told.append, "")
+  new = [(s["adapter.size"], s["train.learning_rate"]) for s in trained[4:]]
+  assert sorted(new) == sorted(
+    [(s, r) for s in (1, 8) for r in (0.01, 0.0001, 0.0001)]
+  )  # the best rate with the second seed, too
+  assert len(told) == 8
+  assert [point.chosen for point in results.points] == [
+    {"train.learning_rate": 0.0001}
+  ] * 2
+
+
 def test_failures_are_kept_and_shown(tmp_path, trained):
   study = load(tmp_path, "initialisation", search={})
   results = run_lib.run(study, lambda message: None, "")

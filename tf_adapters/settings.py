@@ -54,6 +54,26 @@ def to_dict(config: Any) -> dict[str, Any]:
   return dataclasses.asdict(config)
 
 
+def changed(config: Config) -> dict[str, Any]:
+  """Dotted settings that are not the defaults."""
+  defaults = _dotted(to_dict(Config()))
+  return {
+    key: value
+    for key, value in _dotted(to_dict(config)).items()
+    if value != defaults[key]
+  }
+
+
+def _dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  flat = {}
+  for key, value in tree.items():
+    if isinstance(value, Mapping):
+      flat.update(_dotted(value, f"{prefix}{key}."))
+    else:
+      flat[f"{prefix}{key}"] = value
+  return flat
+
+
 def read_yaml(path: str) -> dict[str, Any]:
   """The keys and values of a YAML file.
 

@@ -124,8 +124,9 @@ def lowest(ablations: Sequence[Any]) -> Any:
   grid[1, 0].set_ylabel("speed, × that with all adapters")
   grid[1, 0].legend(frameon=False, fontsize=8)
   lines = grid[0, 0].get_legend_handles_labels()
+  columns = 1 if count == 1 else len(lines[0])
   figure.legend(
-    *lines, frameon=False, fontsize=8, ncols=3, loc="outside lower center"
+    *lines, frameon=False, fontsize=8, ncols=columns, loc="outside lower center"
   )
   seeds = max(ablation.seeds for ablation in ablations)
   figure.suptitle(f"means over {seeds} seeds ± standard error")

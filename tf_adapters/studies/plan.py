@@ -2,13 +2,11 @@
 """What a study is to run: series of settings on tasks, from a file."""
 
 import dataclasses
-import hashlib
 import pathlib
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 from tf_adapters.studies.kind import Kind
@@ -121,17 +119,8 @@ def _check(path: str, kind: Kind, series: Mapping[str, Any]) -> None:
 
 
 def _with_version(cell: suite_plan.Cell, study: Study) -> suite_plan.Cell:
-  """With what tells its trials from those of other settings.
-
-  Studies may share a folder: cells that are alike are run once, and one that
-  has been changed since is run anew.
-  """
-  tree = {
-    "settings": dict(cell.settings),
-    "search": {key: list(values) for key, values in cell.search.items()},
-    "seeds": list(cell.seeds),
-    "baseline": cell.baseline,
-    "inspected": study.kind.name if study.inspect(cell) else "",
-  }
-  digest = hashlib.sha256(json_files.encode(tree)).hexdigest()
-  return dataclasses.replace(cell, version=digest[:8])
+  """Studies may share a folder: what this one alone measures, it runs."""
+  if not study.inspect(cell):
+    return cell
+  version = suite_plan.digest([cell.version, study.kind.name])
+  return dataclasses.replace(cell, version=version)

@@ -2,11 +2,14 @@
 """What a suite is to run, read from its file and checked before it starts."""
 
 import dataclasses
+import hashlib
 import itertools
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
 from tf_adapters import store as store_lib
 from tf_adapters.errors import InputError
@@ -32,8 +35,8 @@ class Cell:
     seeds: The first searches, the others repeat what it chose.
     baseline: Whether it runs `tf-adapters baseline` instead of `train`.
     root: Folder of data files whose paths are relative.
-    version: Goes with its name in the storage of trials, so that one of
-      another version is run anew; empty: the name alone.
+    version: Goes with its name in the storage of trials, so that one that
+      has been changed since is another; empty: the name alone.
   """
 
   task: str
@@ -67,6 +70,18 @@ class Cell:
       "train.seed": seed,
       "copy_encoder": False,
     }
+
+  def identity(self, chosen: Mapping[str, Any], seed: int) -> str:
+    """The same for runs of the same settings, wherever their data lies."""
+    moved = dataclasses.replace(self, root=pathlib.Path())
+    config = settings_lib.from_dict(moved.run_settings(chosen, seed))
+    return digest([self.baseline, settings_lib.changed(config)])
+
+  @property
+  def points(self) -> Iterator[dict[str, Any]]:
+    """What is searched: every combination."""
+    for values in itertools.product(*self.search.values()):
+      yield dict(zip(self.search, values, strict=True))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,16 +143,20 @@ def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
     for method, fields in _mapping(path, tree, "methods").items():
       cell = _cell(path, tree, (str(task), settings), (str(method), fields))
       if cell is not None:
-        cells.append(cell)
+        _check_runs(path, cell)
+        cells.append(dataclasses.replace(cell, version=_version(cell)))
   suite = Suite(
     path,
     pathlib.Path(_text(path, tree, "output", "suite")),
     _text(path, tree, "storage", ""),
     tuple(cells),
   )
-  for cell in cells:
-    _check_runs(path, cell)
   return suite
+
+
+def digest(tree: Any) -> str:
+  """Twelve letters that stand for what can be written as JSON."""
+  return hashlib.sha256(json_files.encode({"": tree})).hexdigest()[:12]
 
 
 def _cell(path, tree, task, method) -> Cell | None:
@@ -173,9 +192,16 @@ def _cell(path, tree, task, method) -> Cell | None:
   )
 
 
+def _version(cell: Cell) -> str:
+  runs = [
+    [cell.identity(chosen, seed) for seed in cell.seeds]
+    for chosen in cell.points
+  ]
+  return digest([list(cell.search), runs])
+
+
 def _check_runs(path: str, cell: Cell) -> None:
-  for values in itertools.product(*cell.search.values()):
-    chosen = dict(zip(cell.search, values, strict=True))
+  for chosen in cell.points:
     try:
       config = settings_lib.from_dict(
         cell.run_settings(chosen, cell.seeds[0])

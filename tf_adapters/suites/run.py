@@ -3,7 +3,6 @@
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import math
 import pathlib
@@ -17,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from tf_adapters import files
-from tf_adapters import json_files
 from tf_adapters import metrics
 from tf_adapters.errors import InputError
 from tf_adapters.suites.plan import Cell
@@ -96,7 +94,7 @@ def run_cell(
     wait: Whether to wait for runs of other processes; else what depends on
       them is left.
   """
-  runner = _Runner(suite, cell, say, inspect)
+  runner = _Runner(suite, cell, trials, say, inspect)
   if not trials.explore(cell.stored, cell.search, runner.search, wait):
     return
   best = _best(trials.tried(cell.stored, cell.search))
@@ -154,18 +152,20 @@ class _Runner:
 
   A process of its own gives its memory back, and one that crashes is a trial
   that failed. Its folder has the name of its settings, so a trial that was
-  interrupted goes on from its last checkpoint.
+  interrupted goes on from its last checkpoint. What has been run with the same
+  settings, in another grid, is not run again.
   """
 
   def __init__(
     self,
     suite: Suite,
     cell: Cell,
+    trials: Trials,
     say: Callable[[str], None],
     inspect: Inspect | None,
   ):
-    self._suite, self._cell, self._say = suite, cell, say
-    self._inspect = inspect
+    self._suite, self._cell, self._trials = suite, cell, trials
+    self._say, self._inspect = say, inspect
 
   def search(self, chosen: Mapping[str, Any]):
     return self._run(chosen, self._cell.seeds[0])
@@ -180,25 +180,32 @@ class _Runner:
     cell = self._cell
     shown = " ".join(f"{key}={value}" for key, value in chosen.items())
     title = f"{cell.name} {shown} seed={seed}"
-    settings = cell.run_settings(chosen, seed)
-    identity = json_files.encode({"baseline": cell.baseline, **settings})
-    key = hashlib.sha256(identity).hexdigest()[:12]
-    folder = self._suite.output / "runs" / cell.task / f"{cell.method}-{key}"
-    try:
-      result = _train(folder, settings, cell.baseline)
-      if self._inspect is not None:
-        found = self._inspect(folder / "store", settings)
-        result = {**result, "inspected": found}
-    except InputError as error:
-      self._say(f"{title}: failed: {error}")
-      raise
-    shutil.rmtree(folder)
-    result.pop("store", None)  # it is gone
+    run = cell.identity(chosen, seed)
+    result = self._trials.known(run)
+    if result is None or (self._inspect and "inspected" not in result):
+      try:
+        result = {**self._train(run, chosen, seed), "run": run}
+      except InputError as error:
+        self._say(f"{title}: failed: {error}")
+        raise
     metric = result["metric"]
     score = result["metrics"][metric]
     value = metrics.rank(metric, score)
     self._say(f"{title}: dev {metric} {score}")
     return (value if math.isfinite(value) else _UNDEFINED), result
+
+  def _train(
+    self, run: str, chosen: Mapping[str, Any], seed: int
+  ) -> dict[str, Any]:
+    cell, output = self._cell, self._suite.output
+    folder = output / "runs" / cell.task / f"{cell.method}-{run}"
+    settings = cell.run_settings(chosen, seed)
+    result = _train(folder, settings, cell.baseline)
+    if self._inspect is not None:
+      result["inspected"] = self._inspect(folder / "store", settings)
+    shutil.rmtree(folder)
+    result.pop("store", None)  # it is gone
+    return result
 
 
 def _train(

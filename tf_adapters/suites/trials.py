@@ -106,6 +106,17 @@ class Trials:
       if trial.state == states.COMPLETE or "error" in trial.user_attrs
     ]
 
+  def known(self, run: str) -> dict[str, Any] | None:
+    """What a run of any grid came to whose result says `run`; else None."""
+    states = (self._optuna.trial.TrialState.COMPLETE,)
+    for name in self._optuna.get_all_study_names(self._storage):
+      study = self._optuna.load_study(study_name=name, storage=self._storage)
+      for trial in study.get_trials(deepcopy=False, states=states):
+        result = trial.user_attrs.get("result", {})
+        if result.get("run") == run:
+          return dict(result)
+    return None
+
   def _study(self, name: str, space: Mapping[str, tuple]):
     grid = {key: list(values) for key, values in space.items()}
     return self._optuna.create_study(
