@@ -145,13 +145,12 @@ def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
       if cell is not None:
         _check_runs(path, cell)
         cells.append(dataclasses.replace(cell, version=_version(cell)))
-  suite = Suite(
+  return Suite(
     path,
     pathlib.Path(_text(path, tree, "output", "suite")),
     _text(path, tree, "storage", ""),
     tuple(cells),
   )
-  return suite
 
 
 def digest(tree: Any) -> str:
