@@ -253,7 +253,6 @@ def test_what_another_grid_has_run_is_not_run_again(tmp_path, trained):
   )
   run_lib.run(one_rate, lambda message: None, "")
   assert len(trained) == 4
-  (tmp_path / "data").mkdir()
   more_rates = load(
     tmp_path,
     "size",

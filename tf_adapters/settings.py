@@ -56,19 +56,20 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 def changed(config: Config) -> dict[str, Any]:
   """Dotted settings that are not the defaults."""
-  defaults = _dotted(to_dict(Config()))
+  defaults = dotted(to_dict(Config()))
   return {
     key: value
-    for key, value in _dotted(to_dict(config)).items()
+    for key, value in dotted(to_dict(config)).items()
     if value != defaults[key]
   }
 
 
-def _dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def dotted(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+  """Nested settings as dotted ones, each with `prefix` before it."""
   flat = {}
   for key, value in tree.items():
     if isinstance(value, Mapping):
-      flat.update(_dotted(value, f"{prefix}{key}."))
+      flat.update(dotted(value, f"{prefix}{key}."))
     else:
       flat[f"{prefix}{key}"] = value
   return flat

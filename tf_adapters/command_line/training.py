@@ -4,7 +4,6 @@
 import argparse
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
 import tf_adapters
 from tf_adapters import config as config_lib
@@ -48,17 +47,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def _settings_help() -> str:
   lines = ["settings and their defaults:"]
-  for name, value in _flatten(settings_lib.to_dict(config_lib.Config()), ""):
+  defaults = settings_lib.to_dict(config_lib.Config())
+  for name, value in settings_lib.dotted(defaults).items():
     lines.append(f"  {name}={'' if value is None else value}")
   return "\n".join(lines)
-
-
-def _flatten(tree: dict[str, Any], prefix: str):
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      yield from _flatten(value, f"{prefix}{key}.")
-    else:
-      yield f"{prefix}{key}", value
 
 
 def _config(options: argparse.Namespace) -> "tf_adapters.Config":

@@ -215,16 +215,10 @@ def _check_runs(path: str, cell: Cell) -> None:
       )
 
 
-def _flat(where: str, tree: Any, prefix: str = "") -> dict[str, Any]:
+def _flat(where: str, tree: Any) -> dict[str, Any]:
   """Nested settings as dotted ones."""
   _check_mapping(where, tree or {})
-  flat = {}
-  for key, value in (tree or {}).items():
-    name = f"{prefix}{key}"
-    if isinstance(value, Mapping):
-      flat.update(_flat(where, value, f"{name}."))
-    else:
-      flat[name] = value
+  flat = settings_lib.dotted(tree or {})
   for name in _OWN:
     if name in flat:
       raise InputError(f"{where}: the suite itself sets `{name}`.")
