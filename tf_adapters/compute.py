@@ -21,9 +21,9 @@ class Compute:
   Attributes:
     compiled: Whether XLA makes single kernels of what lies between products.
     parts: What to compute with in the place of the model's own parts: those
-      with the frozen kernels of their blocks in bfloat16, say, for products in
-      bfloat16, while activations between blocks, LayerNorms, softmax and
-      whatever trains stay float32.
+      with products of their blocks in bfloat16, say, while activations between
+      blocks, LayerNorms, softmax, adapters and all variables that train stay
+      float32.
     recompute: Whether the backward pass computes a block's inner activations
       again instead of keeping them.
     portions: Whether training takes a large batch in portions and adds up
@@ -53,8 +53,7 @@ def prepare(parts: Parts, precision: str, **ways: bool) -> Compute:
     precision = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
   mixed = parts.policy.compute_dtype != "float32"
   copies = precision == "bfloat16" and not mixed and not _accelerator()
-  low = parts.lowered() if copies else parts
-  return Compute(parts=None if low is parts else low, **ways)
+  return Compute(parts=parts.lowered() if copies else None, **ways)
 
 
 @contextlib.contextmanager

@@ -187,8 +187,9 @@ class TrainConfig:
     tpu: Address of the TPU, `local` on a TPU VM or in Colab.
     checkpoint_steps: Steps between resumable checkpoints; one is also
       written after every epoch.
-    precision: Of products with frozen kernels: `float32`, `bfloat16`, or
-      `auto`, bfloat16 where the processor multiplies it faster.
+    precision: Of the blocks' products with the encoder's kernels, frozen or
+      a task's copies: `float32`, `bfloat16`, or `auto`, bfloat16 where the
+      processor multiplies it faster.
     recompute: Whether the backward pass computes each block again instead of
       keeping its inner activations: less memory, more time.
     steps_per_loop: Steps between two returns to Python; more than one is for

@@ -6,7 +6,6 @@ through it.
 """
 
 import dataclasses
-import operator
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -63,10 +62,8 @@ class Block:
   )
 
   def lowered(self) -> "Block":
-    """The same with frozen kernels and biases in bfloat16."""
+    """The same with products in bfloat16; see `Linear.lowered`."""
     linears = {name: getattr(self, name).lowered() for name in BLOCK_LINEARS}
-    if all(linears[name] is getattr(self, name) for name in linears):
-      return self
     three = [linears[name] for name in ("query", "key", "value")]
     if not all(part.frozen for part in three):
       return dataclasses.replace(self, **linears)
@@ -151,11 +148,10 @@ class Parts:
     return self.word_embeddings.shape[0]
 
   def lowered(self) -> "Parts":
-    """The same with the blocks' frozen kernels and biases in bfloat16."""
-    blocks = tuple(block.lowered() for block in self.blocks)
-    if all(map(operator.is_, blocks, self.blocks)):
-      return self
-    return dataclasses.replace(self, blocks=blocks)
+    """The same with the blocks' products in bfloat16."""
+    return dataclasses.replace(
+      self, blocks=tuple(block.lowered() for block in self.blocks)
+    )
 
   def mapped(self, read: Read) -> "Parts":
     """The same with `read(variable)` in the place of each variable.

@@ -24,6 +24,7 @@ class Linear:
     outputs: Width of y.
     trains: Which of the variables are a task's own and get gradients.
     added: A task's own map of x whose result is added to y.
+    rounds: Whether a kernel that trains is rounded to bfloat16 for products.
   """
 
   kernel: tf.Variable
@@ -32,6 +33,7 @@ class Linear:
   outputs: int
   trains: tuple[str, ...] = ()
   added: Callable[[tf.Tensor], tf.Tensor] | None = None
+  rounds: bool = False
 
   VARIABLES: ClassVar[tuple[str, ...]] = ("kernel", "bias")
 
@@ -40,12 +42,11 @@ class Linear:
   ) -> tf.Tensor:
     """Maps `[..., inputs]` to `[..., outputs]`, with `activation` on top.
 
-    The product is computed, and returned, in the dtype of the kernel if that
-    is a lower precision, else in that of `x`.
+    The product is computed, and returned, in bfloat16 if the kernel has that
+    dtype or is rounded to it, else in the dtype of `x`.
     """
-    read = x
-    if self.kernel.dtype == tf.bfloat16:
-      read = tf.cast(x, tf.bfloat16)
+    low = self.rounds or self.kernel.dtype == tf.bfloat16
+    read = tf.cast(x, tf.bfloat16) if low else x
     weights = self.matrix, tf.reshape(self.bias, [self.outputs])
     if self.added is None:
       return dense(read, *weights, activation)
@@ -72,16 +73,16 @@ class Linear:
     return not self.trains and self.added is None
 
   def lowered(self) -> "Linear":
-    """The same with what is frozen in bfloat16.
+    """The same with its product in bfloat16, and what is frozen kept in it.
 
-    Nothing keeps that in step with this one, so what trains stays as it is.
+    What trains stays the variable that the optimiser steps, and is rounded
+    anew for every product.
     """
-    if "kernel" in self.trains:
-      return self
-    lower = [name for name in self.VARIABLES if name not in self.trains]
+    frozen = [name for name in self.VARIABLES if name not in self.trains]
     return dataclasses.replace(
       self,
-      **{name: tf.cast(getattr(self, name), tf.bfloat16) for name in lower},
+      rounds="kernel" in self.trains,
+      **{name: tf.cast(getattr(self, name), tf.bfloat16) for name in frozen},
     )
 
 
