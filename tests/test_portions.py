@@ -1,7 +1,10 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """A batch in portions gives what it gives whole."""
 
+import os
+
 import numpy as np
+import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import settings
@@ -29,6 +32,23 @@ def test_portions_are_equal_small_and_as_few_as_can_be(rows, length):
   assert all(
     rows % less or rows // less * length > 1024 for less in fewer
   )
+
+
+@pytest.mark.parametrize(("cores", "helpers"), [(1, 1), (3, 1), (8, 6)])
+def test_cores_are_those_that_the_process_may_use(
+  monkeypatch, cores, helpers
+):
+  set_to = []
+  allowed = set(range(cores))
+  monkeypatch.setattr(os, "cpu_count", lambda: 64)
+  monkeypatch.setattr(
+    os, "sched_getaffinity", lambda process: allowed, raising=False
+  )
+  monkeypatch.setattr(
+    tf.config.threading, "set_intra_op_parallelism_threads", set_to.append
+  )
+  portions.share_cores()
+  assert set_to == [helpers]
 
 
 def test_run_keeps_the_order_of_rows():

@@ -22,11 +22,18 @@ def share_cores() -> None:
   TensorFlow runs its threads are what they are, and so they stay: the same
   numbers come a little later.
   """
-  helpers = max(1, (os.cpu_count() or 1) - SIDE_BY_SIDE)
+  helpers = max(1, _cores() - SIDE_BY_SIDE)
   try:
     tf.config.threading.set_intra_op_parallelism_threads(helpers)
   except RuntimeError:
     return
+
+
+def _cores() -> int:
+  """Those that this process may use."""
+  if hasattr(os, "sched_getaffinity"):  # not on macOS
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
 def count(rows: int, length: int) -> int:
