@@ -59,6 +59,7 @@ def _draw_shares(axes: Any, costs: Costs) -> None:
   axes.set_xticks([10.0**power for power in range(-4, 3)])
   axes.set_xlim(min(shares) / 3, 1000)  # room for what stands behind the bars
   axes.xaxis.set_major_formatter("{x:g}")
+  axes.minorticks_off()  # they would take a fifth of the time to draw
   axes.set_xlabel("trained parameters of a task, % of the encoder's")
   axes.spines[["top", "right"]].set_visible(False)
 
@@ -81,14 +82,14 @@ def _draw_stores(axes: Any, costs: Costs) -> None:
   axes.set_ylim(min(sizes) / 1.3, rows[0].store_bytes / 1e9 * 1.3)
   axes.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
   axes.yaxis.set_major_formatter("{x:g}")
-  axes.yaxis.set_minor_formatter("")
+  axes.minorticks_off()
   axes.set_xlim(0.5, costs.tasks + 0.5)
   if costs.tasks <= 10:
     axes.set_xticks(counts)
   axes.set_xlabel("tasks")
   axes.set_ylabel("weights on disk, GB (10⁹ bytes)", labelpad=8)
   axes.spines[["top", "right"]].set_visible(False)
-  axes.grid(which="both", axis="y", color="0.9")
+  axes.grid(axis="y", color="0.9")
   axes.legend(
     title=f"GB with {costs.tasks}",
     loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, handlelength=3.5
