@@ -3,6 +3,7 @@
 
 import importlib.metadata
 import os
+import platform
 import subprocess
 import sys
 
@@ -52,14 +53,23 @@ def test_another_version_is_refused_with_the_remedy(
 
 
 @pytest.mark.parametrize("given,expected", [(None, "1"), ("0", "0")])
-def test_keras_2_is_asked_for_unless_the_user_chose(given, expected):
-  code = "import os, tf_adapters; print(os.environ['TF_USE_LEGACY_KERAS'])"
-  names = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+@pytest.mark.parametrize(
+  "name", ["TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS"]
+)
+def test_tensorflow_is_asked_for_this_unless_the_user_chose(
+  name, given, expected
+):
+  if name == "TF_ENABLE_ONEDNN_OPTS" and platform.machine() != "x86_64":
+    pytest.skip("oneDNN's kernels are asked for on x86 only")
+  environment_of = {k: v for k, v in os.environ.items() if k != name}
   if given is not None:
-    names["TF_USE_LEGACY_KERAS"] = given
+    environment_of[name] = given
   done = subprocess.run(
-    [sys.executable, "-c", code],
-    env=names,
+    [
+      sys.executable, "-c",
+      f"import os, tf_adapters; print(os.environ.get({name!r}))",
+    ],
+    env=environment_of,
     stdout=subprocess.PIPE,
     text=True,
     check=True,
