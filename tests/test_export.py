@@ -3,8 +3,6 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,30 +11,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import tf_adapters
 from tests import tiny
+from tests.processes import serve
 from tf_adapters import data
 from tf_adapters import files
 from tf_adapters.reporting import Silent
-
-# Only tensorflow and tensorflow-text, as a model server has them.
-_SERVE = """
-import json, sys
-class Blocked:
-  def find_spec(self, name, path=None, target=None):
-    if name.split(".")[0] in ("tf_adapters", "official"):
-      raise ImportError(name)
-sys.meta_path.insert(0, Blocked())
-import tensorflow as tf, tensorflow_text
-model = tf.saved_model.load(sys.argv[1])
-out = {}
-for name, columns in json.loads(sys.argv[2]).items():
-  found = model.signatures[name](
-    **{key: tf.constant(value) for key, value in columns.items()})
-  out[name] = {
-    key: [v.decode() for v in value.numpy()]
-    if value.dtype == tf.string else value.numpy().tolist()
-    for key, value in found.items()}
-print(json.dumps(out))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +72,6 @@ def columns_of(folder, name, suffix="dev.tsv"):
   if examples.texts_b is not None:
     columns["text_b"] = examples.texts_b
   return columns
-
-
-def serve(version: pathlib.Path, questions: dict) -> dict:
-  done = subprocess.run(
-    [sys.executable, "-c", _SERVE, str(version), json.dumps(questions)],
-    stdout=subprocess.PIPE,
-    check=True,
-    timeout=300,
-  )
-  return json.loads(done.stdout.splitlines()[-1])
 
 
 def test_answers_equal_the_trained_models_on_whole_dev_sets(folder):

@@ -3,8 +3,6 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,28 +12,10 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 import tf_adapters
 from tests import tiny
+from tests.processes import serve
 from tf_adapters.__main__ import main
 from tf_adapters.reporting import Silent
 from tf_adapters.spans import squad
-
-# Only tensorflow and tensorflow-text, as a model server has them.
-_SERVE = """
-import json, sys
-class Blocked:
-  def find_spec(self, name, path=None, target=None):
-    if name.split(".")[0] in ("tf_adapters", "official"):
-      raise ImportError(name)
-sys.meta_path.insert(0, Blocked())
-import tensorflow as tf, tensorflow_text
-model = tf.saved_model.load(sys.argv[1])
-columns = json.loads(sys.argv[2])
-found = model.signatures["qa"](
-  **{key: tf.constant(value) for key, value in columns.items()})
-print(json.dumps({
-  key: [v.decode() for v in value.numpy()]
-  if value.dtype == tf.string else value.numpy().tolist()
-  for key, value in found.items()}))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -134,19 +114,7 @@ def test_saved_model_answers_as_predict_does(folder, task):
     "question": questions.texts + CURIOUS["question"],
     "context": questions.texts_b + CURIOUS["context"],
   }
-  done = subprocess.run(
-    [
-      sys.executable,
-      "-c",
-      _SERVE,
-      str(folder / "out/1"),
-      json.dumps(columns),
-    ],
-    stdout=subprocess.PIPE,
-    check=True,
-    timeout=300,
-  )
-  served = json.loads(done.stdout.splitlines()[-1])
+  served = serve(folder / "out/1", {"qa": columns})["qa"]
   ours = task.predict(*columns.values())
   assert set(served) == {"answer", "score", "start", "end"}
   for name in ("answer", "start", "end"):

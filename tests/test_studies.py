@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree
 
 import numpy as np
@@ -19,6 +18,7 @@ import scipy.stats
 import yaml
 
 from tests import tiny
+from tests.processes import wait_for
 from tf_adapters import __main__ as command_line
 from tf_adapters import drawing
 from tf_adapters.errors import InputError
@@ -317,10 +317,7 @@ def test_after_a_kill_only_what_was_cut_short_runs_again(tmp_path):
 
   (tmp_path / "hang").touch()
   worker = start()
-  deadline = time.monotonic() + 120
-  while not (tmp_path / "hanging").exists():
-    assert time.monotonic() < deadline
-    time.sleep(0.1)
+  wait_for(tmp_path / "hanging")
   worker.send_signal(signal.SIGKILL)
   worker.wait()
   (tmp_path / "hang").unlink()

@@ -7,7 +7,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ import yaml
 
 import tf_adapters
 from tests import tiny
+from tests.processes import wait_for
 from tf_adapters.errors import InputError
 from tf_adapters.reporting import Silent
 from tf_adapters.suites import plan
@@ -89,10 +89,7 @@ def test_a_trial_that_ends_while_others_look_is_not_run_again(
 def test_who_does_not_wait_leaves_what_another_is_trying(tmp_path):
   (tmp_path / "hang").touch()
   worker = start(tmp_path, "")
-  deadline = time.monotonic() + 60
-  while not (tmp_path / "hanging").exists():
-    assert time.monotonic() < deadline
-    time.sleep(0.1)
+  wait_for(tmp_path / "hanging")
   seen, trials = [], Trials(tmp_path, "")
 
   def run(chosen):
@@ -158,10 +155,7 @@ def test_processes_share_a_grid(tmp_path, kind):
 def test_what_a_killed_process_was_running_is_run_again(tmp_path):
   (tmp_path / "hang").touch()
   worker = start(tmp_path, "")
-  deadline = time.monotonic() + 60
-  while not (tmp_path / "hanging").exists():
-    assert time.monotonic() < deadline
-    time.sleep(0.1)
+  wait_for(tmp_path / "hanging")
   worker.send_signal(signal.SIGKILL)
   worker.wait()
   (tmp_path / "hang").unlink()
