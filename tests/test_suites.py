@@ -114,6 +114,21 @@ def test_a_grid_of_one_point_is_tried_once(tmp_path):
   assert seen == [{}]
 
 
+def test_a_known_run_is_one_that_has_what_is_wanted(tmp_path):
+  trials = Trials(tmp_path, "")
+  results = {
+    "plain": {"run": "a", "epoch": 1},
+    "taken apart": {"run": "a", "epoch": 2, "inspected": {}},
+    "other": {"run": "b", "inspected": {}},
+  }
+  for name, result in results.items():
+    trials.explore(name, {}, lambda chosen, result=result: (1.0, result))
+  assert trials.known("a") == results["plain"]
+  assert trials.known("a", ["inspected"]) == results["taken apart"]
+  assert trials.known("a", ["picture"]) is None
+  assert trials.known("c") is None
+
+
 WORKER = """
 import pathlib, sys, time
 from tf_adapters.suites.trials import Trials

@@ -1,5 +1,5 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""Batches in portions, of which a CPU computes two side by side.
+"""Batches in portions, of which a CPU with several cores computes two at once.
 
 What lies between matrix products is a row of small kernels, most of which run
 on one core. Two portions, each with cores of its own, keep all cores at work
@@ -45,9 +45,10 @@ def count(rows: int, length: int) -> int:
 
   Returns:
     The least even divisor of `rows` with portions that are small enough; if
-    `rows` is odd, the least divisor.
+    `rows` is odd, or there is one core alone, the least divisor.
   """
-  for number in range(2 if rows % 2 == 0 else 1, rows, 2):
+  step = 2 if rows % 2 == 0 and _cores() > 1 else 1
+  for number in range(step, rows, step):
     if rows % number == 0 and rows // number * length <= _TOKENS:
       return number
   return rows

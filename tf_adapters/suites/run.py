@@ -181,8 +181,9 @@ class _Runner:
     shown = " ".join(f"{key}={value}" for key, value in chosen.items())
     title = f"{cell.name} {shown} seed={seed}"
     run = cell.identity(chosen, seed)
-    result = self._trials.known(run)
-    if result is None or (self._inspect and "inspected" not in result):
+    wanted = ("inspected",) if self._inspect else ()
+    result = self._trials.known(run, wanted)
+    if result is None:
       try:
         result = {**self._train(run, chosen, seed), "run": run}
       except InputError as error:

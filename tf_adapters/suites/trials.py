@@ -11,6 +11,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -106,14 +107,24 @@ class Trials:
       if trial.state == states.COMPLETE or "error" in trial.user_attrs
     ]
 
-  def known(self, run: str) -> dict[str, Any] | None:
-    """What a run of any grid came to whose result says `run`; else None."""
+  def known(
+    self, run: str, wanted: Iterable[str] = ()
+  ) -> dict[str, Any] | None:
+    """What a run of any grid came to whose result says `run`.
+
+    Args:
+      run: Its identity.
+      wanted: What the result must have besides.
+
+    Returns:
+      None where there is none.
+    """
     states = (self._optuna.trial.TrialState.COMPLETE,)
     for name in self._optuna.get_all_study_names(self._storage):
       study = self._optuna.load_study(study_name=name, storage=self._storage)
       for trial in study.get_trials(deepcopy=False, states=states):
         result = trial.user_attrs.get("result", {})
-        if result.get("run") == run:
+        if result.get("run") == run and all(key in result for key in wanted):
           return dict(result)
     return None
 
