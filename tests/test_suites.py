@@ -114,6 +114,35 @@ def test_a_grid_of_one_point_is_tried_once(tmp_path):
   assert seen == [{}]
 
 
+@pytest.mark.parametrize("kind", ["journal", "sqlite"])
+def test_what_failed_is_tried_again_once_where_that_is_asked_for(
+  tmp_path, kind
+):
+  storage, seen = storage_of(kind, tmp_path), []
+
+  def attempt(retry, broken):
+    def run(chosen):
+      seen.append(chosen["a"])
+      if chosen["a"] in broken:
+        raise InputError(f"no {chosen['a']}")
+      return float(chosen["a"]), {}
+
+    trials = Trials(tmp_path, storage, retry)
+    for wait in (False, True):
+      trials.explore("study", {"a": (1, 2, 3)}, run, wait)
+    tried = trials.tried("study", {"a": (1, 2, 3)})
+    return {trial.chosen["a"]: trial.error for trial in tried}
+
+  assert attempt(False, {1, 2}) == {1: "no 1", 2: "no 2", 3: ""}
+  assert (sorted(seen), seen.clear()) == ([1, 2, 3], None)
+  assert attempt(False, set()) == {1: "no 1", 2: "no 2", 3: ""}
+  assert not seen
+  assert attempt(True, {2}) == {1: "", 2: "no 2", 3: ""}
+  assert (sorted(seen), seen.clear()) == ([1, 2], None)
+  assert attempt(True, set()) == {1: "", 2: "", 3: ""}
+  assert seen == [2]
+
+
 def test_a_known_run_is_one_that_has_what_is_wanted(tmp_path):
   trials = Trials(tmp_path, "")
   results = {
@@ -357,6 +386,41 @@ def test_table_names_failures_and_scores_on_dev_without_a_test_set():
   assert [row["error"] for row in rows] == ["", "exit status 2: no memory"]
 
 
+def test_table_says_what_is_still_to_be_run():
+  cells = {
+    method: plan.Cell("one", method, {}, {"a": (1, 2)}, (0, 1, 2), False)
+    for method in ("begun", "chosen", "whole", "broken", "waiting")
+  }
+  best = make_trial(0, 0.9, None, 3, a=1)
+  other = make_trial(1, 0.8, None, 3, a=2)
+  seeds = [make_trial(n, 0.9, None, 3, seed=n) for n in (1, 2)]
+  failed = [Trial(n, {"a": n}, None, {}, "no") for n in (1, 2)]
+  come = {
+    "begun": ([other], other, [other], []),
+    "chosen": ([best, other], best, [best, seeds[0]], []),
+    "whole": ([best, other], best, [best, seeds[0]], failed[:1]),
+    "broken": (failed, None, [], []),
+    "waiting": ([], None, [], []),
+  }
+  outcomes = [
+    run_lib.Outcome(cells[name], "accuracy", *map(tuple_of, fields))
+    for name, fields in come.items()
+  ]
+  assert {o.cell.method: o.left for o in outcomes} == {
+    "begun": 3, "chosen": 1, "whole": 0, "broken": 0, "waiting": 4
+  }
+  suite = plan.Suite("s.yaml", pathlib.Path("."), "", tuple(cells.values()))
+  lines = table.markdown(suite, outcomes).splitlines()
+  assert lines[2].endswith("| failed | not run |")
+  first = lines.index("Not finished, with the runs that are left:")
+  named = lines[first + 2 : lines.index("", first + 2)]
+  assert named == ["* one/begun: 3", "* one/chosen: 1"]
+
+
+def tuple_of(field):
+  return tuple(field) if isinstance(field, list) else field
+
+
 def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
   trials = [
     make_trial(0, 0.8, None, 50),
@@ -425,7 +489,10 @@ def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
   assert f"| mood | accuracy | test | {mean:.2f} ± {error:.2f} |" in done.stdout
   # Once more: all is there, nothing runs.
   began = json.dumps(sorted(str(p) for p in output.rglob("*")))
-  repeated = subprocess.run(command, capture_output=True, text=True, check=True)
-  assert repeated.stdout == done.stdout
-  assert "seed=" not in repeated.stderr
+  for more in ([], ["--tables"]):
+    repeated = subprocess.run(
+      [*command, *more], capture_output=True, text=True, check=True
+    )
+    assert repeated.stdout == done.stdout
+    assert "seed=" not in repeated.stderr
   assert json.dumps(sorted(str(p) for p in output.rglob("*"))) == began

@@ -30,7 +30,12 @@ def study(options: argparse.Namespace) -> Iterator[str]:
     storage=options.storage,
     root=options.root,
   )
-  results = run.run(chosen, reporting.Reporter().say, _command(kind.name, path))
+  results = run.run(
+    chosen,
+    reporting.Reporter().say,
+    _command(kind.name, path),
+    retry=options.retry,
+  )
   if options.json:
     yield json_line({
       "study": kind.name,
@@ -72,6 +77,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
   )
   parser.add_argument(
     "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+  )
+  parser.add_argument(
+    "--retry", action="store_true", help="run again what failed before"
   )
 
 

@@ -3,11 +3,11 @@
 
 import argparse
 import dataclasses
+import functools
 from collections.abc import Iterator
 
 import tf_adapters
 from tf_adapters import config as config_lib
-from tf_adapters import files
 from tf_adapters import settings as settings_lib
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
@@ -92,15 +92,17 @@ def suite(options: argparse.Namespace) -> Iterator[str]:
     storage=options.storage,
     root=options.root,
   )
-  outcomes = run.run(chosen, reporting.Reporter().say)
-  text = table.markdown(chosen, outcomes)
-  files.write_file(chosen.output / "table.md", text.encode())
-  runs = table.table_of_runs(outcomes)
-  files.write_file(chosen.output / "runs.csv", runs.encode())
+  publish = functools.partial(table.write, chosen)
+  if options.tables:
+    outcomes = run.so_far(chosen)
+    publish(outcomes)
+  else:
+    say = reporting.Reporter().say
+    outcomes = run.run(chosen, say, publish, retry=options.retry)
   if options.json:
     yield json_line({"output": str(chosen.output), "runs": len(outcomes)})
   else:
-    yield text
+    yield table.markdown(chosen, outcomes)
 
 
 def _suite_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,6 +111,14 @@ def _suite_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument("--output", metavar="DIR", help="where results go")
   parser.add_argument(
     "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+  )
+  parser.add_argument(
+    "--retry", action="store_true", help="run again what failed before"
+  )
+  parser.add_argument(
+    "--tables",
+    action="store_true",
+    help="run nothing, and table what has been run so far",
   )
 
 

@@ -24,41 +24,37 @@ from tf_adapters.suites import table as suite_table
 from tf_adapters.suites.trials import Trials
 
 
-def run(study: Study, say: Callable[[str], None], command: str) -> Results:
+def run(
+  study: Study,
+  say: Callable[[str], None],
+  command: str,
+  retry: bool = False,
+) -> Results:
   """Runs what is left of a study; several processes may at once.
 
   Args:
     study: What to run.
     say: Is told of every run that ends.
     command: For the report.
+    retry: Whether to run again what failed before.
 
   Raises:
     InputError: without Optuna or matplotlib, before anything runs.
   """
   drawing.matplotlib("a study")
-  suite, ended = study.suite, []
-
-  def told(message):
-    ended.append(message)
-    say(message)
-
-  trials = Trials(suite.output, suite.storage)
+  suite = study.suite
+  trials = Trials(suite.output, suite.storage, retry)
   study.folder.mkdir(parents=True, exist_ok=True)
-  for cell, wait in suite_run.in_order(suite):
-    inspect = study.inspect(cell)
-    suite_run.run_cell(suite, cell, trials, told, inspect, wait)
-    if ended:
-      _write_data(study, trials, command)
-      ended.clear()
-  results = _write_data(study, trials, command)
-  with _alone(study):
+  for _ in suite_run.advance(suite, trials, say, study.inspect):
+    results = _write_data(study, trials, command)
+  with suite_run.alone(study.suite):
     publish(study.folder)
     report.write(suite.output)
   return results
 
 
 def _write_data(study: Study, trials: Trials, command: str) -> Results:
-  with _alone(study):  # what another process knows by now is not lost
+  with suite_run.alone(study.suite):
     outcomes = suite_run.outcomes(study.suite, trials)
     results = Results(
       study=study.kind.name,
@@ -72,10 +68,6 @@ def _write_data(study: Study, trials: Trials, command: str) -> Results:
     content = results_lib.encode(results)
     files.write_file(study.folder / "results.json", content)
   return results
-
-
-def _alone(study: Study):
-  return files.lock(study.suite.output / "locks" / ".results")
 
 
 def publish(folder: pathlib.Path) -> None:

@@ -48,29 +48,79 @@ class Outcome:
   repeats: tuple[Trial, ...]
   failed: tuple[Trial, ...]
 
+  @property
+  def left(self) -> int:
+    """How many runs are still to be made."""
+    left = sum(1 for _ in self.cell.points) - len(self.tried)
+    if left or self.best is not None:
+      repeated = len(self.failed) + max(0, len(self.repeats) - 1)
+      left += len(self.cell.seeds) - 1 - repeated
+    return left
 
-def run(suite: Suite, say: Callable[[str], None]) -> list[Outcome]:
+
+def run(
+  suite: Suite,
+  say: Callable[[str], None],
+  publish: Callable[[list[Outcome]], None],
+  retry: bool = False,
+) -> list[Outcome]:
   """Runs what is left of a suite; several processes may at once.
 
   Args:
     suite: What to run.
     say: Is told of every run that ends.
+    publish: Gets what has come so far whenever runs of a cell have ended, and
+      at the end; of several processes one at a time.
+    retry: Whether to run again what failed before.
   """
-  trials = Trials(suite.output, suite.storage)
-  for cell, wait in in_order(suite):
-    run_cell(suite, cell, trials, say, wait=wait)
-  return outcomes(suite, trials)
+  trials = Trials(suite.output, suite.storage, retry)
+  for _ in advance(suite, trials, say, lambda cell: None):
+    with alone(suite):
+      found = outcomes(suite, trials)
+      publish(found)
+  return found
 
 
-def in_order(suite: Suite) -> Iterator[tuple[Cell, bool]]:
-  """Cells in turn, and whether to wait there for other processes.
+def so_far(suite: Suite) -> list[Outcome]:
+  """What has come of a suite, by whomever, without running anything."""
+  return outcomes(suite, Trials(suite.output, suite.storage))
 
-  Twice: first each process takes what it finds to do, and only where nothing
-  is left to begin waits for what others began.
+
+def alone(suite: Suite):
+  """Held while results are written: what another process knows is not lost."""
+  return files.lock(suite.output / "locks" / ".results")
+
+
+def advance(
+  suite: Suite,
+  trials: Trials,
+  say: Callable[[str], None],
+  inspect: Callable[[Cell], Inspect | None],
+) -> Iterator[None]:
+  """Runs what is left, and yields where there is news, and at the end.
+
+  Twice through the cells: first each process takes what it finds to do, and
+  only where nothing is left to begin waits for what others began.
+
+  Args:
+    suite: What to run.
+    trials: Those of the suite.
+    say: Is told of every run that ends.
+    inspect: What `run_cell` takes, by cell.
   """
+  ended = []
+
+  def told(message):
+    ended.append(message)
+    say(message)
+
   for wait in (False, True):
     for cell in suite.cells:
-      yield cell, wait
+      run_cell(suite, cell, trials, told, inspect(cell), wait)
+      if ended:
+        yield
+        ended.clear()
+  yield
 
 
 def run_cell(

@@ -8,9 +8,19 @@ import statistics
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from tf_adapters import files
 from tf_adapters.suites.plan import Suite
 from tf_adapters.suites.run import Outcome
 from tf_adapters.suites.trials import Trial
+
+
+def write(suite: Suite, outcomes: Sequence[Outcome]) -> None:
+  """Writes `table.md` and `runs.csv` into the folder of a suite."""
+  for name, text in (
+    ("table.md", markdown(suite, outcomes)),
+    ("runs.csv", table_of_runs(outcomes)),
+  ):
+    files.write_file(suite.output / name, text.encode())
 
 
 def score(outcome: Outcome, trial: Trial) -> float | None:
@@ -35,9 +45,9 @@ def markdown(suite: Suite, outcomes: Sequence[Outcome]) -> str:
   lines.append(_line(["---"] * (3 + len(methods))))
   for task in suite.tasks:
     row = [by_cell.get((task, method)) for method in methods]
-    known = next(outcome for outcome in row if outcome is not None)
+    metric = next((o.metric for o in row if o is not None and o.metric), "")
     cells = [_cell(outcome) for outcome in row]
-    lines.append(_line([task, known.metric, _set(row), *cells]))
+    lines.append(_line([task, metric, _set(row), *cells]))
   for title, total in (
     ("mean", _mean), ("trained, of the encoder", _trained), ("in all", _total)
   ):
@@ -46,7 +56,7 @@ def markdown(suite: Suite, outcomes: Sequence[Outcome]) -> str:
       for method in methods
     ]
     lines.append(_line([title, "", "", *cells]))
-  notes = [*_choices(outcomes), *_failures(outcomes)]
+  notes = [*_choices(outcomes), *_unfinished(outcomes), *_failures(outcomes)]
   return "\n".join([*lines, "", *notes, ""])
 
 
@@ -95,7 +105,7 @@ def _cell(outcome: Outcome | None) -> str:
   if outcome is None:
     return "–"
   if not outcome.repeats:
-    return "failed"
+    return "not run" if outcome.left else "failed"
   values = _scores(outcome)
   if not values:
     return "undefined"
@@ -113,7 +123,9 @@ def _set(row: Sequence[Outcome | None]) -> str:
     for outcome in row
     if outcome is not None and outcome.best is not None
   ]
-  return "test" if tested and all(tested) else "dev"
+  if not tested:
+    return ""
+  return "test" if all(tested) else "dev"
 
 
 def _complete(row: Sequence[Outcome | None]) -> list[Outcome] | None:
@@ -171,6 +183,16 @@ def _choices(outcomes: Sequence[Outcome]) -> Iterator[str]:
       yield f"* {name}: {settings} (of {count}; {seeds} {plural})"
 
 
+def _unfinished(outcomes: Sequence[Outcome]) -> Iterator[str]:
+  unfinished = [o for o in outcomes if o.tried and o.left]
+  if unfinished:
+    yield ""
+    yield "Not finished, with the runs that are left:"
+    yield ""
+  for outcome in unfinished:
+    yield f"* {outcome.cell.name}: {outcome.left}"
+
+
 def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
   failed = [
     (outcome.cell.name, trial)
@@ -180,7 +202,7 @@ def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
   ]
   if failed:
     yield ""
-    yield "Failed:"
+    yield "Failed, to be run again by `--retry`:"
     yield ""
   for name, trial in failed:
     yield f"* {name} {_settings(trial)}: {trial.error}"

@@ -47,11 +47,13 @@ class Trials:
   Args:
     folder: Shared by all processes; gets locks, and the journal.
     storage: A URL of a database, or empty for the journal.
+    retry: Whether to try again, once, what failed before.
   """
 
-  def __init__(self, folder: pathlib.Path, storage: str):
+  def __init__(self, folder: pathlib.Path, storage: str, retry: bool = False):
     self._optuna = _import_optuna()
     self._folder = folder
+    self._retry, self._retried = retry, set()
     folder.mkdir(parents=True, exist_ok=True)
     self._storage = storage
     if not storage:
@@ -80,6 +82,9 @@ class Trials:
       Whether every point has been tried.
     """
     study = self._study(name, space)
+    if self._retry and name not in self._retried:
+      self._retried.add(name)
+      self._enqueue_failed(study)
     while True:
       with self._next(study, space) as trial:
         if trial is not None:
@@ -92,9 +97,17 @@ class Trials:
       time.sleep(_WAIT)
 
   def tried(self, name: str, space: Mapping[str, tuple]) -> list[Trial]:
-    """What was tried of a grid so far, failures included."""
+    """What was tried of a grid so far, failures included.
+
+    Of a point that was tried again it is the last try.
+    """
     states = self._optuna.trial.TrialState
     # A failure without a reason is of a process that ended; it is run again.
+    ended = [
+      trial
+      for trial in self._study(name, space).get_trials(deepcopy=False)
+      if trial.state == states.COMPLETE or "error" in trial.user_attrs
+    ]
     return [
       Trial(
         number=trial.number,
@@ -103,8 +116,7 @@ class Trials:
         result=trial.user_attrs.get("result", {}),
         error=trial.user_attrs.get("error", ""),
       )
-      for trial in self._study(name, space).get_trials(deepcopy=False)
-      if trial.state == states.COMPLETE or "error" in trial.user_attrs
+      for trial in _latest(ended)
     ]
 
   def known(
@@ -177,6 +189,13 @@ class Trials:
       if set(trial.params) == set(space):
         study.enqueue_trial(trial.params)
 
+  def _enqueue_failed(self, study) -> None:
+    """Points whose last try failed go to the front, to be tried again."""
+    with files.lock(self._folder / "locks" / ".choice"):
+      for trial in _latest(study.get_trials(deepcopy=False)):
+        if "error" in trial.user_attrs:
+          study.enqueue_trial(trial.params)
+
   def _is_left(self, study, space: Mapping[str, tuple]) -> bool:
     states = self._optuna.trial.TrialState
     points, seen = 1, set()
@@ -199,6 +218,15 @@ class Trials:
       return
     trial.set_user_attr("result", result)
     study.tell(trial, value)
+
+
+def _latest(trials: Iterable[Any]) -> list[Any]:
+  """The last try of every point, one that waits included."""
+  latest = {}
+  for trial in trials:
+    point = trial.params or trial.system_attrs.get("fixed_params", {})
+    latest[repr(sorted(point.items()))] = trial
+  return list(latest.values())
 
 
 def _grid_sampler(optuna, grid: Mapping[str, list]):
