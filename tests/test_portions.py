@@ -30,8 +30,7 @@ def test_portions_are_equal_small_and_as_few_as_can_be(rows, length, cores):
   assert rows % number == 0
   assert rows // number * length <= 1024 or number == rows
   step = 2 if rows % 2 == 0 and cores > 1 else 1
-  if number != rows:
-    assert number % step == 0  # two run side by side to the end
+  assert number % step == 0  # two run side by side to the end
   fewer = range(step, number, step)
   assert all(
     rows % less or rows // less * length > 1024 for less in fewer

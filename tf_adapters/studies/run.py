@@ -47,7 +47,7 @@ def run(
   study.folder.mkdir(parents=True, exist_ok=True)
   for _ in suite_run.advance(suite, trials, say, study.inspect):
     results = _write_data(study, trials, command)
-  with suite_run.alone(study.suite):
+  with suite_run.alone(suite):
     publish(study.folder)
     report.write(suite.output)
   return results
