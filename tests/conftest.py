@@ -8,6 +8,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
+# Before a test file imports TensorFlow: what the package asks of it holds then
+# in this process as in those that the tests start.
+import tf_adapters
 from tests import tiny
 
 
@@ -20,7 +23,6 @@ def encoder_folder(tmp_path_factory) -> pathlib.Path:
 @pytest.fixture(scope="session")
 def made_store(tmp_path_factory, encoder_folder) -> str:
   """A store of random tasks: `mood`, the pairs `same`, `stars`, `where`."""
-  import tf_adapters
   from tests import stores
 
   encoder = tf_adapters.load_encoder(str(encoder_folder))
@@ -40,7 +42,6 @@ def made_store(tmp_path_factory, encoder_folder) -> str:
 @pytest.fixture(scope="session")
 def made_export(tmp_path_factory, made_store) -> str:
   """A version folder with all of them."""
-  import tf_adapters
   from tf_adapters.reporting import Silent
 
   folder = tmp_path_factory.mktemp("exported") / "made"
@@ -50,8 +51,6 @@ def made_export(tmp_path_factory, made_store) -> str:
 @pytest.fixture
 def encoder(encoder_folder):
   """The tiny BERT, loaded afresh."""
-  import tf_adapters
-
   return tf_adapters.load_encoder(str(encoder_folder))
 
 
