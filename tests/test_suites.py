@@ -176,6 +176,17 @@ Trials(folder, sys.argv[2]).explore(
 """
 
 
+def test_looking_at_what_was_tried_writes_nothing(tmp_path):
+  trials = Trials(tmp_path, "")
+  assert trials.tried("study", SPACE) == []
+  trials.explore("study", SPACE, lambda chosen: (1.0, {}))
+  before = (tmp_path / "journal.log").read_bytes()
+  tried = Trials(tmp_path, "").tried("study", SPACE)
+  assert len(tried) == len(points(SPACE))
+  assert trials.tried("other", SPACE) == []
+  assert (tmp_path / "journal.log").read_bytes() == before
+
+
 def start(folder, storage):
   return subprocess.Popen([sys.executable, "-c", WORKER, str(folder), storage])
 
@@ -487,8 +498,9 @@ def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
   tests = [100 * float(row["test"]) for row in seeds]
   mean, error = np.mean(tests), scipy.stats.sem(tests)
   assert f"| mood | accuracy | test | {mean:.2f} ± {error:.2f} |" in done.stdout
-  # Once more: all is there, nothing runs.
+  # Once more: all is there, nothing runs, nothing is added.
   began = json.dumps(sorted(str(p) for p in output.rglob("*")))
+  journal = (output / "journal.log").read_bytes()
   for more in ([], ["--tables"]):
     repeated = subprocess.run(
       [*command, *more], capture_output=True, text=True, check=True
@@ -496,3 +508,4 @@ def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
     assert repeated.stdout == done.stdout
     assert "seed=" not in repeated.stderr
   assert json.dumps(sorted(str(p) for p in output.rglob("*"))) == began
+  assert (output / "journal.log").read_bytes() == journal

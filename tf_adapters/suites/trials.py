@@ -102,10 +102,14 @@ class Trials:
     Of a point that was tried again it is the last try.
     """
     states = self._optuna.trial.TrialState
+    try:
+      study = self._load(name, space)
+    except KeyError:
+      return []
     # A failure without a reason is of a process that ended; it is run again.
     ended = [
       trial
-      for trial in self._study(name, space).get_trials(deepcopy=False)
+      for trial in study.get_trials(deepcopy=False)
       if trial.state == states.COMPLETE or "error" in trial.user_attrs
     ]
     return [
@@ -141,13 +145,25 @@ class Trials:
     return None
 
   def _study(self, name: str, space: Mapping[str, tuple]):
+    try:
+      return self._load(name, space)
+    except KeyError:
+      # Another process may create it meanwhile.
+      self._optuna.create_study(
+        study_name=name,
+        storage=self._storage,
+        direction="maximize",
+        load_if_exists=True,
+      )
+    return self._load(name, space)
+
+  def _load(self, name: str, space: Mapping[str, tuple]):
+    """A study that is there. Creating it would write, even where it is."""
     grid = {key: list(values) for key, values in space.items()}
-    return self._optuna.create_study(
+    return self._optuna.load_study(
       study_name=name,
       storage=self._storage,
       sampler=_grid_sampler(self._optuna, grid),
-      direction="maximize",
-      load_if_exists=True,
     )
 
   @contextlib.contextmanager
