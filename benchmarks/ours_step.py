@@ -10,15 +10,15 @@ import numpy as np
 from official.nlp.modeling.networks import bert_encoder
 
 import tf_adapters
-from tf_adapters import batching
-from tf_adapters import compute
-from tf_adapters import distribution
-from tf_adapters import inference
-from tf_adapters import reporting
 from tf_adapters import tasks
-from tf_adapters import trainer as trainer_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.config import TrainConfig
+from tf_adapters.modeling import compute
+from tf_adapters.tokens import batching
+from tf_adapters.training import distribution
+from tf_adapters.training import inference
+from tf_adapters.training import reporting
+from tf_adapters.training import trainer as trainer_lib
 
 _CLASSES = 2
 _ANSWERS = 512  # texts that are predicted at a time

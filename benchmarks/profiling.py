@@ -23,8 +23,8 @@ import ours_step
 import tensorflow as tf
 from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-from tf_adapters import distribution
 from tf_adapters.config import TrainConfig
+from tf_adapters.training import distribution
 
 _WARM, _STEPS = 20, 10
 # The first pattern that an event's name matches says what it is.

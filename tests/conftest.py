@@ -42,7 +42,7 @@ def made_store(tmp_path_factory, encoder_folder) -> str:
 @pytest.fixture(scope="session")
 def made_export(tmp_path_factory, made_store) -> str:
   """A version folder with all of them."""
-  from tf_adapters.reporting import Silent
+  from tf_adapters.training.reporting import Silent
 
   folder = tmp_path_factory.mktemp("exported") / "made"
   return tf_adapters.export(made_store, str(folder), reporter=Silent())

@@ -20,9 +20,9 @@ import tf_adapters
 from tests import stores
 from tests import tiny
 from tf_adapters import data
-from tf_adapters.reporting import Silent
 from tf_adapters.serving import model_config
 from tf_adapters.spans import squad
+from tf_adapters.training.reporting import Silent
 
 # Definition, columns, settings.
 TASKS = {

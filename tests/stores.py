@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 import tf_adapters
-from tf_adapters import modules
 from tf_adapters import settings
 from tf_adapters import tasks
-from tf_adapters import tuning
 from tf_adapters.checkpoints import pretrained
-from tf_adapters.store import Module
+from tf_adapters.modeling import tuning
+from tf_adapters.store import modules
+from tf_adapters.store.store import Module
 
 CLASSES = {"type": "classification", "labels": ["neg", "pos"]}
 THREE = {"type": "classification", "labels": ["a", "b", "c"]}

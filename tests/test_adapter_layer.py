@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 import tf_adapters
-from tf_adapters import pieces
+from tf_adapters.modeling import pieces
 
 ACTIVATIONS = {
   "gelu_tanh": lambda x: (

@@ -17,7 +17,7 @@ from tf_adapters import data
 from tf_adapters.__main__ import main
 from tf_adapters.baseline import Candidate
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 
 def settings(files, **changes):

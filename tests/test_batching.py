@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests import tiny
-from tf_adapters import batching
-from tf_adapters import packing
-from tf_adapters import text as text_lib
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import packing
+from tf_adapters.tokens import text as text_lib
 
 LENGTHS = st.lists(st.integers(2, 140), min_size=1, max_size=60)
 IDS = {piece: number for number, piece in enumerate(tiny.VOCABULARY)}

@@ -25,7 +25,7 @@ from tf_adapters.bulk import answers
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk import run as run_lib
 from tf_adapters.bulk import work as work_lib
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 beam = pytest.importorskip("apache_beam", reason="needs apache-beam")
 

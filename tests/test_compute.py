@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import tiny
-from tf_adapters import batching
-from tf_adapters import compute as compute_lib
-from tf_adapters import inference
-from tf_adapters import packing
-from tf_adapters.compute import Compute
-from tf_adapters.layers import dropout
-from tf_adapters.layers import kernels
+from tf_adapters.modeling import compute as compute_lib
+from tf_adapters.modeling.compute import Compute
+from tf_adapters.modeling.layers import dropout
+from tf_adapters.modeling.layers import kernels
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import packing
+from tf_adapters.training import inference
 
 WAYS = {
   "compiled": Compute(compiled=True),

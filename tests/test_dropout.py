@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tf_adapters.layers import dropout as dropout_lib
+from tf_adapters.modeling.layers import dropout as dropout_lib
 
 # Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)

@@ -14,7 +14,7 @@ from tests import tiny
 from tests.processes import serve
 from tf_adapters import data
 from tf_adapters import files
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 
 @pytest.fixture(scope="module")

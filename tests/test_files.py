@@ -20,7 +20,7 @@ from tests.test_store import ENCODER
 from tests.test_store import make_module
 from tests.test_store import snapshot
 from tf_adapters import files
-from tf_adapters.store import Store
+from tf_adapters.store.store import Store
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Every child starts so; ready() tells the test, and waits for its word.
@@ -29,7 +29,7 @@ import os, pathlib, resource, signal, sys, time
 import numpy as np
 from tf_adapters import files
 from tf_adapters.errors import InputError
-from tf_adapters.store import Module, Store
+from tf_adapters.store.store import Module, Store
 
 path = pathlib.Path(sys.argv[1])
 store = Store(path)

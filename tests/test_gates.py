@@ -12,12 +12,12 @@ import tf_adapters
 from tests import tiny
 from tests.test_compute import make_inputs
 from tests.test_compute import make_tokens
-from tf_adapters import inference
-from tf_adapters import tuning
-from tf_adapters.compute import Compute
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
+from tf_adapters.modeling import tuning
+from tf_adapters.modeling.compute import Compute
 from tf_adapters.studies import removal
+from tf_adapters.training import inference
+from tf_adapters.training.reporting import Silent
 
 ALL = np.ones([tiny.LAYERS, 2], np.float32)
 NONE = np.zeros([tiny.LAYERS, 2], np.float32)

@@ -8,9 +8,9 @@ import tensorflow_hub as hub
 import tf_keras
 
 import tf_adapters
-from tf_adapters import text as text_lib
 from tf_adapters.checkpoints import pretrained
-from tf_adapters.reporting import Silent
+from tf_adapters.tokens import text as text_lib
+from tf_adapters.training.reporting import Silent
 
 TEXTS = ["a good film", "", "the song is not very nice and it was sad", "süß"]
 OTHERS = ["good", "bad", "", "a book"]

@@ -223,7 +223,7 @@ def cache(hub, huggingface_hub, monkeypatch, tmp_path) -> pathlib.Path:
 
 
 def learn(folder, task, **changes) -> tf_adapters.Store:
-  from tf_adapters.reporting import Silent  # imports TensorFlow
+  from tf_adapters.training.reporting import Silent  # imports TensorFlow
 
   train, _ = tiny.write_task(folder, rows=8)
   settings = {

@@ -2,6 +2,7 @@
 """The layout keeps its promises: imports point one way, names are public."""
 
 import ast
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -13,28 +14,38 @@ import tf_adapters
 PACKAGE = pathlib.Path(tf_adapters.__file__).parent
 
 # A module may import from earlier rows, and within a row only where the row
-# is one folder.
+# is one folder. The rows of a folder follow one another, so folders point one
+# way too.
 ROWS = (
   ("errors", "version", "environment", "reserved"),
   ("checks",),
-  ("config", "files", "json_files", "memory", "writing"),
-  ("validation", "fused", "inputs", "portions", "address", "pieces"),
-  ("drawing",),
-  ("task_module", "packing", "fetching"),
-  ("settings", "parts", "text", "data", "metrics", "store"),
-  ("layers", "methods", "garden", "compute", "client"),
-  ("copied",),
-  ("block", "strategies"),
-  ("encoder",),
-  ("model",),
-  ("tuning", "batching", "distribution"),
+  ("config", "files", "json_files", "writing"),
+  ("validation", "drawing", "metrics"),
+  ("settings", "data", "fetching"),
+  ("modeling.address", "modeling.pieces"),
+  ("modeling.fused", "modeling.inputs", "modeling.methods", "modeling.parts"),
+  ("modeling.layers", "modeling.garden", "modeling.compute", "modeling.copied"),
+  ("modeling.block", "modeling.strategies"),
+  ("modeling.encoder",),
+  ("modeling.model",),
+  ("modeling.tuning",),
+  ("tokens.text", "tokens.packing"),
+  ("tokens.batching",),
   ("spans",),
   ("tasks",),
-  ("checkpoints", "inference", "reporting", "modules", "prefix_cache"),
-  ("optimizer", "run_inputs", "gradients"),
-  ("trainer",),
-  ("training",),
-  ("runs", "scoring", "serving"),
+  ("store.task_module",),
+  ("store.store",),
+  ("store.modules",),
+  ("checkpoints",),
+  ("training.portions", "training.memory", "training.reporting"),
+  ("training.distribution",),
+  ("training.inference", "training.prefix_cache", "training.run_inputs"),
+  ("training.optimizer", "training.gradients"),
+  ("training.trainer",),
+  ("training.loop",),
+  ("training.runs",),
+  ("client", "scoring"),
+  ("serving",),
   ("baseline", "demo", "submission", "suites", "planning", "bulk"),
   ("studies",),
   ("curves", "notebook"),
@@ -49,29 +60,56 @@ FILES = [
 ]
 
 
-def room(path: pathlib.Path) -> str:
-  return path.relative_to(PACKAGE).with_suffix("").parts[0]
+def room(module: str) -> str:
+  """The name in `ROWS` that a module of the package goes under."""
+  parts = module.split(".")
+  for end in range(len(parts), 0, -1):
+    if ".".join(parts[:end]) in ROW_OF:
+      return ".".join(parts[:end])
+  raise AssertionError(f"no row has {module}")
+
+
+def own_room(path: pathlib.Path) -> str:
+  return room(".".join(path.relative_to(PACKAGE).with_suffix("").parts))
 
 
 def imported_rooms(path: pathlib.Path) -> set[str]:
   rooms = set()
   for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
     if isinstance(node, ast.ImportFrom) and node.module:
-      parts = node.module.split(".")
-      if parts == ["tf_adapters"]:
-        rooms |= {alias.name for alias in node.names}
-      elif parts[0] == "tf_adapters":
-        rooms.add(parts[1])
+      package, _, module = node.module.partition(".")
+      if package == "tf_adapters":
+        names = [f"{module}.{alias.name}" for alias in node.names]
+        rooms |= {room(name.lstrip(".")) for name in names}
   return rooms
+
+
+def opens(path: pathlib.Path) -> bool:
+  """Whether a file is but the docstring of a folder whose files have rows."""
+  name = path.parent.name
+  return path.name == "__init__.py" and name not in ROW_OF
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_imports_point_one_way(path):
-  own = room(path)
+  if opens(path):
+    assert not imported_rooms(path)
+    return
+  own = own_room(path)
   for other in imported_rooms(path):
     assert other == own or ROW_OF[other] < ROW_OF[own], (
       f"{own} must not import {other}"
     )
+
+
+def test_the_rows_of_a_folder_follow_one_another():
+  folders = [{name.split(".")[0] for name in row} for row in ROWS if any(
+    "." in name for name in row
+  )]
+  assert all(len(names) == 1 for names in folders)
+  order = [next(iter(names)) for names in folders]
+  runs = [name for name, _ in itertools.groupby(order)]
+  assert len(runs) == len(set(runs))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import stores
-from tf_adapters import modules
 from tf_adapters import settings
 from tf_adapters.checkpoints import pretrained
-from tf_adapters.reporting import Silent
 from tf_adapters.serving import loading
 from tf_adapters.serving import oracle as oracle_lib
 from tf_adapters.serving import signatures
 from tf_adapters.serving.session import Refused
+from tf_adapters.store import modules
+from tf_adapters.training.reporting import Silent
 
 # name: definition, columns, settings. Several forms of encoder and of head,
 # several lengths; `same` and `more` share a form.

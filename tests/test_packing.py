@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tf_adapters import packing
+from tf_adapters.tokens import packing
 
 LENGTHS = st.lists(st.integers(2, 140), min_size=1, max_size=60)
 

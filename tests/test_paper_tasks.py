@@ -11,13 +11,13 @@ import tf_adapters
 from tests import tiny
 from tf_adapters import data
 from tf_adapters import settings as settings_lib
-from tf_adapters import store
 from tf_adapters import submission
 from tf_adapters import tasks
 from tf_adapters.data import splitting
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
+from tf_adapters.store import store
 from tf_adapters.tasks import tables
+from tf_adapters.training.reporting import Silent
 
 CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
 NAMES = list(tables.all_tables())

@@ -10,11 +10,11 @@ from tests.formulas import POSITIONS
 from tests.formulas import SHAPES
 from tests.formulas import TYPES
 from tests.formulas import VOCABULARY
-from tf_adapters import garden
-from tf_adapters import strategies
 from tf_adapters.config import AdapterConfig
 from tf_adapters.config import TuningConfig
-from tf_adapters.encoder import AdapterEncoder
+from tf_adapters.modeling import garden
+from tf_adapters.modeling import strategies
+from tf_adapters.modeling.encoder import AdapterEncoder
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SIZES = [2**n for n in range(1, 10)]

@@ -12,7 +12,7 @@ import safetensors.numpy
 
 import tf_adapters
 from tf_adapters.checkpoints import minilm as minilm_wheel
-from tf_adapters.text import Tokenizer
+from tf_adapters.tokens.text import Tokenizer
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
 OUTPUTS = ("sequence_output", "pooled_output")

@@ -14,8 +14,6 @@ from tests.test_strategies import CASES
 from tests.test_strategies import UNITS
 from tests.test_strategies import make
 from tf_adapters import config as config_lib
-from tf_adapters import garden
-from tf_adapters import modules
 from tf_adapters.checkpoints import huggingface
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import shapes as checkpoint_shapes
@@ -23,10 +21,12 @@ from tf_adapters.config import AdapterConfig
 from tf_adapters.config import Config
 from tf_adapters.config import HeadConfig
 from tf_adapters.config import TuningConfig
+from tf_adapters.modeling import garden
 from tf_adapters.planning import disk
 from tf_adapters.planning import shapes
 from tf_adapters.planning import variables
-from tf_adapters.task_module import Module
+from tf_adapters.store import modules
+from tf_adapters.store.task_module import Module
 
 
 @pytest.fixture(scope="module")

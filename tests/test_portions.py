@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import tiny
-from tf_adapters import gradients as gradients_lib
-from tf_adapters import portions
 from tf_adapters import tasks
-from tf_adapters import tuning
-from tf_adapters.compute import Compute
+from tf_adapters.modeling import tuning
+from tf_adapters.modeling.compute import Compute
+from tf_adapters.training import gradients as gradients_lib
+from tf_adapters.training import portions
 
 
 @settings(max_examples=200, deadline=None)

@@ -16,8 +16,8 @@ from tests import serving_stub
 from tests import stores
 from tf_adapters import __main__ as command_line
 from tf_adapters.client import signatures as signatures_lib
-from tf_adapters.reporting import Silent
 from tf_adapters.serving import warmup
+from tf_adapters.training.reporting import Silent
 
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text("utf-8")
 SERVE = README.partition("## Serve\n")[2].partition("\n## ")[0]

@@ -16,8 +16,8 @@ from tests import tiny
 from tf_adapters import data
 from tf_adapters.config import DataConfig
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
 from tf_adapters.tasks import tables
+from tf_adapters.training.reporting import Silent
 
 LABELS = ["bad", "good"]
 

@@ -19,19 +19,19 @@ from official.nlp.tools import tokenization
 import tf_adapters
 from tests import test_windows
 from tests import tiny
-from tf_adapters import batching
-from tf_adapters import inference
 from tf_adapters import metrics
-from tf_adapters import packing
 from tf_adapters import tasks
-from tf_adapters import tuning
 from tf_adapters.config import TaskConfig
+from tf_adapters.modeling import tuning
 from tf_adapters.spans import answers
 from tf_adapters.spans import dataset
 from tf_adapters.spans import squad
 from tf_adapters.spans import windows
 from tf_adapters.tasks.span import Span
-from tf_adapters.text import Tokenizer
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import packing
+from tf_adapters.tokens.text import Tokenizer
+from tf_adapters.training import inference
 
 
 def random_logits(*shape, seed=0):

@@ -14,8 +14,8 @@ import tf_adapters
 from tests import tiny
 from tests.processes import serve
 from tf_adapters.__main__ import main
-from tf_adapters.reporting import Silent
 from tf_adapters.spans import squad
+from tf_adapters.training.reporting import Silent
 
 
 @pytest.fixture(scope="module")

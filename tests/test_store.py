@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tf_adapters import store as store_lib
 from tf_adapters.errors import InputError
-from tf_adapters.store import Module
-from tf_adapters.store import Store
+from tf_adapters.store import store as store_lib
+from tf_adapters.store.store import Module
+from tf_adapters.store.store import Store
 
 ENCODER = {"fingerprint": 64 * "f", "source": "somewhere", "copied": False}
 

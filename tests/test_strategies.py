@@ -17,16 +17,16 @@ from tests.test_compute import make_tokens
 from tests.test_compute import one_by_one
 from tests.test_trainer import make_trainer
 from tests.test_trainer import trained
-from tf_adapters import batching
-from tf_adapters import compute as compute_lib
 from tf_adapters import config as config_lib
-from tf_adapters import gradients as gradients_lib
-from tf_adapters import packing
 from tf_adapters import settings
-from tf_adapters import strategies
 from tf_adapters import tasks
-from tf_adapters.compute import Compute
-from tf_adapters.layers import dropout
+from tf_adapters.modeling import compute as compute_lib
+from tf_adapters.modeling import strategies
+from tf_adapters.modeling.compute import Compute
+from tf_adapters.modeling.layers import dropout
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import packing
+from tf_adapters.training import gradients as gradients_lib
 
 D, M, INNER, UNITS = tiny.HIDDEN, 4, tiny.INNER, 3
 SPLIT = (tiny.HEADS, D // tiny.HEADS)

@@ -16,7 +16,7 @@ from tests.test_strategies import CASES
 from tests.test_strategies import HEAD
 from tests.test_strategies import IN_PLACE
 from tf_adapters import files
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 GOLDEN = pathlib.Path(__file__).parent / "golden/module"
 # One of each strategy, and the placements of adapters that are new.

@@ -17,12 +17,12 @@ import tf_adapters
 from tests import tiny
 from tests.processes import wait_for
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
 from tf_adapters.suites import plan
 from tf_adapters.suites import run as run_lib
 from tf_adapters.suites import table
 from tf_adapters.suites.trials import Trial
 from tf_adapters.suites.trials import Trials
+from tf_adapters.training.reporting import Silent
 
 ROOT = pathlib.Path(__file__).parent.parent
 SPACE = {"a": (1, 2, 3), "b": (0.5, "x")}

@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 import tf_adapters
-from tf_adapters.text import Tokenizer
+from tf_adapters.tokens.text import Tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 PAD, UNKNOWN, CLS, SEP = range(4)
@@ -285,7 +285,7 @@ def test_vocabulary_with_a_piece_twice_is_refused():
 UNEQUAL = """
 import sys
 import tensorflow as tf
-from tf_adapters.text import Tokenizer
+from tf_adapters.tokens.text import Tokenizer
 tokenizer = Tokenizer(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a"], True, 16)
 batches = [tf.constant(["a a"] * size, tf.string) for size in (2, 1)]
 for pair in (batches, batches[::-1]):

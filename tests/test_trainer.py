@@ -7,15 +7,15 @@ import tensorflow as tf
 
 import tf_adapters
 from tests import tiny
-from tf_adapters import batching
-from tf_adapters import prefix_cache
 from tf_adapters import tasks
-from tf_adapters import trainer as trainer_lib
-from tf_adapters import training
-from tf_adapters.compute import Compute
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
-from tf_adapters.reporting import Silent
+from tf_adapters.modeling.compute import Compute
+from tf_adapters.tokens import batching
+from tf_adapters.training import loop
+from tf_adapters.training import prefix_cache
+from tf_adapters.training import trainer as trainer_lib
+from tf_adapters.training.reporting import Silent
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def make_trainer(encoder, layers=None, tokens=None, tuning=None, **options):
 
 
 def trained(trainer, folder):
-  training.fit(trainer, folder)
+  loop.fit(trainer, folder)
   return [variable.numpy() for variable in trainer.trained]
 
 
@@ -136,7 +136,7 @@ def test_prefix_on_disk_is_reused_until_something_changes(
 def test_prefix_needs_blocks_that_train_nothing(encoder, tmp_path):
   trainer = make_trainer(encoder, cache_prefix=True)
   with pytest.raises(InputError, match="block 0 trains"):
-    training.fit(trainer, tmp_path)
+    loop.fit(trainer, tmp_path)
 
 
 def test_prefix_is_bounded(encoder, tmp_path):

@@ -15,10 +15,10 @@ import tensorflow as tf
 
 import tf_adapters
 from tests import tiny
-from tf_adapters import optimizer as optimizer_lib
-from tf_adapters import tuning
 from tf_adapters.config import TrainConfig
-from tf_adapters.reporting import Silent
+from tf_adapters.modeling import tuning
+from tf_adapters.training import optimizer as optimizer_lib
+from tf_adapters.training.reporting import Silent
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +233,7 @@ def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):
 _LOSSES = """
 import json, sys
 import tf_adapters
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 class Losses(Silent):
   def __init__(self):

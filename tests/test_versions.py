@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_adapters
 from tests import stores
 from tf_adapters.__main__ import main
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 
 @pytest.fixture(scope="module")

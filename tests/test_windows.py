@@ -23,7 +23,7 @@ from tf_adapters.spans import dataset
 from tf_adapters.spans import offsets
 from tf_adapters.spans import squad
 from tf_adapters.spans import windows
-from tf_adapters.text import Tokenizer
+from tf_adapters.tokens.text import Tokenizer
 
 
 def letters_of(texts, lower_case):

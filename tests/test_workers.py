@@ -21,7 +21,7 @@ import tf_adapters
 from tests import tiny
 from tests.test_training import as_arguments
 from tests.test_training import settings
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 ROOT = pathlib.Path(__file__).parents[1]
 # 12 steps make an epoch: the first checkpoint, at step 5, is within one.
@@ -180,7 +180,7 @@ def test_workers_with_different_settings_say_so(
 _TRAIN = """
 import json, sys
 import tf_adapters
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 result = tf_adapters.train(json.loads(sys.argv[1]), reporter=Silent())
 print(json.dumps(result.metrics))

@@ -16,14 +16,14 @@ import numpy as np
 
 from tf_adapters import config as config_lib
 from tf_adapters import data
-from tf_adapters import memory
 from tf_adapters import metrics
-from tf_adapters import reporting
-from tf_adapters import run_inputs
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
-from tf_adapters.run_inputs import Inputs
-from tf_adapters.runs import TrainResult
+from tf_adapters.training import memory
+from tf_adapters.training import reporting
+from tf_adapters.training import run_inputs
+from tf_adapters.training.run_inputs import Inputs
+from tf_adapters.training.runs import TrainResult
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ import rich.table
 import tf_adapters
 from tf_adapters import files
 from tf_adapters.errors import InputError
-from tf_adapters.runs import TrainResult
+from tf_adapters.training.runs import TrainResult
 
 SAMPLES = pathlib.Path(__file__).parent / "samples" / "helpdesk"
 TASKS = ("topic", "mood", "urgency")

@@ -17,14 +17,14 @@ import numpy as np
 
 import tf_adapters
 from tf_adapters import files
-from tf_adapters import modules
 from tf_adapters import settings
 from tf_adapters import tasks
-from tf_adapters import tuning
 from tf_adapters.checkpoints import minilm
 from tf_adapters.checkpoints import pretrained
-from tf_adapters.reporting import Silent
-from tf_adapters.store import Module
+from tf_adapters.modeling import tuning
+from tf_adapters.store import modules
+from tf_adapters.store.store import Module
+from tf_adapters.training.reporting import Silent
 
 # Tasks on DATA; of each one epoch over the first rows, since it is not their
 # scores that are measured here.

@@ -18,15 +18,15 @@ import tf_keras
 from official.nlp.modeling import networks
 from tensorflow.python.framework import op_def_registry
 
-from tf_adapters import batching
 from tf_adapters import config as config_lib
-from tf_adapters import distribution
 from tf_adapters import files
-from tf_adapters import modules
-from tf_adapters import packing
-from tf_adapters import reporting
-from tf_adapters import trainer as trainer_lib
+from tf_adapters.store import modules
 from tf_adapters.tasks.classification import Classification
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import packing
+from tf_adapters.training import distribution
+from tf_adapters.training import reporting
+from tf_adapters.training import trainer as trainer_lib
 
 _SIZES = ("num_layers", "hidden_size", "num_attention_heads", "inner_dim")
 MODELS = {"base": (12, 768, 12, 3072), "large": (24, 1024, 16, 4096)}

@@ -17,7 +17,7 @@ import tempfile
 
 import tf_adapters
 from tests import tiny
-from tf_adapters.reporting import Silent
+from tf_adapters.training.reporting import Silent
 
 _FOLDER = pathlib.Path(__file__).parent.resolve() / "module"
 _TEXTS = ["the film is very good", "a sad and awful play", "it", "nice book"]

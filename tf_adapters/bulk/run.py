@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 from tf_adapters import files
 from tf_adapters import json_files
-from tf_adapters import reporting
 from tf_adapters.bulk import places
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk.plan import BulkJob
 from tf_adapters.bulk.plan import Plan
 from tf_adapters.bulk.work import Work
 from tf_adapters.errors import InputError
+from tf_adapters.training import reporting
 
 _LOCK = ".lock"
 _GLANCE = 1.0  # seconds between two looks at what is done

@@ -8,13 +8,13 @@ import safetensors
 import safetensors.numpy
 from official.nlp.modeling.networks import bert_encoder
 
-from tf_adapters import garden
 from tf_adapters import json_files
 from tf_adapters.checkpoints import names
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import shapes
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
 from tf_adapters.errors import InputError
+from tf_adapters.modeling import garden
 
 
 def read(

@@ -14,9 +14,9 @@ import tensorflow as tf
 import tf_keras
 from official.nlp.modeling.networks import bert_encoder
 
-from tf_adapters import garden
 from tf_adapters.checkpoints.shapes import Shape
 from tf_adapters.errors import InputError
+from tf_adapters.modeling import garden
 
 
 @tf_keras.utils.register_keras_serializable(package="tf_adapters")

@@ -13,12 +13,12 @@ from google.protobuf.message import DecodeError
 from official.nlp.modeling.networks import bert_encoder
 from tensorflow.core.protobuf import trackable_object_graph_pb2
 
-from tf_adapters import garden
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints import tensorflow_bert
 from tf_adapters.checkpoints import vocabulary as vocabulary_lib
 from tf_adapters.checkpoints.shapes import Shape
 from tf_adapters.errors import InputError
+from tf_adapters.modeling import garden
 
 INDEX = "variables/variables.index"
 _OBJECT_GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"

@@ -15,11 +15,11 @@ _CONFIGS = pathlib.Path("configs/studies")
 
 def study(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters study`."""
-  from tf_adapters import reporting  # imports TensorFlow
   from tf_adapters.studies import kinds
   from tf_adapters.studies import plan
   from tf_adapters.studies import run
   from tf_adapters.studies import tables
+  from tf_adapters.training import reporting  # imports TensorFlow
 
   kind = kinds.KINDS[options.name]
   path = options.config or str(_CONFIGS / f"{options.name}.yaml")

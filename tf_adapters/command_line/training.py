@@ -81,10 +81,10 @@ def baseline(options: argparse.Namespace) -> Iterator[str]:
 
 def suite(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters suite`."""
-  from tf_adapters import reporting  # imports TensorFlow
   from tf_adapters.suites import plan
   from tf_adapters.suites import run
   from tf_adapters.suites import table
+  from tf_adapters.training import reporting  # imports TensorFlow
 
   chosen = plan.load(
     options.file,

@@ -11,8 +11,8 @@ from tf_adapters import checks
 from tf_adapters import config as config_lib
 from tf_adapters import validation
 from tf_adapters.config import Config
-from tf_adapters.copied import Plan
 from tf_adapters.errors import InputError
+from tf_adapters.modeling.copied import Plan
 from tf_adapters.planning import disk
 from tf_adapters.planning import memory
 from tf_adapters.planning import shapes

@@ -38,7 +38,7 @@ time and no more.
 import dataclasses
 from collections.abc import Sequence
 
-from tf_adapters.copied import Plan
+from tf_adapters.modeling.copied import Plan
 from tf_adapters.planning.disk import FLOAT
 from tf_adapters.planning.shapes import EncoderShape
 from tf_adapters.planning.variables import Variable

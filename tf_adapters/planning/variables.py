@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tf_adapters import methods
-from tf_adapters.address import BLOCK_LINEARS
-from tf_adapters.address import BLOCK_PIECES
-from tf_adapters.address import EMBEDDINGS
-from tf_adapters.address import Address
-from tf_adapters.copied import Plan
-from tf_adapters.copied import copied
+from tf_adapters.modeling import methods
+from tf_adapters.modeling.address import BLOCK_LINEARS
+from tf_adapters.modeling.address import BLOCK_PIECES
+from tf_adapters.modeling.address import EMBEDDINGS
+from tf_adapters.modeling.address import Address
+from tf_adapters.modeling.copied import Plan
+from tf_adapters.modeling.copied import copied
 from tf_adapters.planning.shapes import EncoderShape
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_adapters import compute as compute_lib
+from tf_adapters.modeling import compute as compute_lib
 from tf_adapters.serving import mixed
 from tf_adapters.serving.families import Family
 from tf_adapters.serving.families import Frozen

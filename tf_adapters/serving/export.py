@@ -8,13 +8,12 @@ import tensorflow as tf
 
 from tf_adapters import checks
 from tf_adapters import files
-from tf_adapters import garden
 from tf_adapters import json_files
-from tf_adapters import reporting
 from tf_adapters import writing
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
+from tf_adapters.modeling import garden
 from tf_adapters.serving import checking
 from tf_adapters.serving import loading
 from tf_adapters.serving import signatures as signatures_lib
@@ -23,7 +22,8 @@ from tf_adapters.serving import versions
 from tf_adapters.serving import warmup
 from tf_adapters.serving.loading import ServedTask
 from tf_adapters.serving.versions import Change
-from tf_adapters.store import Store
+from tf_adapters.store.store import Store
+from tf_adapters.training import reporting
 from tf_adapters.version import __version__
 
 # A server runs each request that warms it up before it answers any.

@@ -8,10 +8,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from tf_adapters import compute as compute_lib
-from tf_adapters.address import BLOCK_LINEARS
-from tf_adapters.encoder import AdapterEncoder
-from tf_adapters.parts import Parts
+from tf_adapters.modeling import compute as compute_lib
+from tf_adapters.modeling.address import BLOCK_LINEARS
+from tf_adapters.modeling.encoder import AdapterEncoder
+from tf_adapters.modeling.parts import Parts
 from tf_adapters.serving.loading import ServedTask
 from tf_adapters.serving.weights import Piece
 from tf_adapters.serving.weights import Stack

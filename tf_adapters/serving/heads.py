@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import tensorflow as tf
 
-from tf_adapters.layers import head as head_lib
+from tf_adapters.modeling.layers import head as head_lib
 from tf_adapters.serving.loading import ServedTask
 from tf_adapters.serving.weights import Weights
 from tf_adapters.tasks import classification

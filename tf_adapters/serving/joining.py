@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tf_adapters.address import BLOCK_LINEARS
-from tf_adapters.parts import Block
-from tf_adapters.parts import Parts
-from tf_adapters.pieces import Norm
+from tf_adapters.modeling.address import BLOCK_LINEARS
+from tf_adapters.modeling.parts import Block
+from tf_adapters.modeling.parts import Parts
+from tf_adapters.modeling.pieces import Norm
 
 
 def join(frozen: Parts, families: list[tuple[Parts, tf.Tensor]]) -> Parts:

@@ -15,14 +15,14 @@ import numpy as np
 import tf_keras
 
 from tf_adapters import data as data_lib
-from tf_adapters import model as model_lib
-from tf_adapters import modules
 from tf_adapters import settings as settings_lib
-from tf_adapters import strategies
 from tf_adapters import tasks
-from tf_adapters import tuning
 from tf_adapters.config import DataConfig
-from tf_adapters.store import Module
+from tf_adapters.modeling import model as model_lib
+from tf_adapters.modeling import strategies
+from tf_adapters.modeling import tuning
+from tf_adapters.store import modules
+from tf_adapters.store.store import Module
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

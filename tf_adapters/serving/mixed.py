@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from tf_adapters import compute as compute_lib
-from tf_adapters.layers import head as head_lib
+from tf_adapters.modeling import compute as compute_lib
+from tf_adapters.modeling.layers import head as head_lib
 from tf_adapters.serving import joining
 from tf_adapters.serving.families import Family
 from tf_adapters.serving.families import Frozen

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tf_adapters import compute as compute_lib
-from tf_adapters import garden
 from tf_adapters.checkpoints import pretrained
+from tf_adapters.modeling import compute as compute_lib
+from tf_adapters.modeling import garden
 from tf_adapters.serving.all_tasks import AllTasks
 from tf_adapters.serving.families import Frozen
 from tf_adapters.serving.loading import ServedTask

@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tf_adapters import text as text_lib
 from tf_adapters.checkpoints.pretrained import Pretrained
-from tf_adapters.layers import head as head_lib
+from tf_adapters.modeling.layers import head as head_lib
 from tf_adapters.serving import families as families_lib
 from tf_adapters.serving import heads as heads_lib
 from tf_adapters.serving import stubs
@@ -20,6 +19,7 @@ from tf_adapters.serving.families import Family
 from tf_adapters.serving.heads import Heads
 from tf_adapters.serving.loading import ServedTask
 from tf_adapters.serving.weights import Weights
+from tf_adapters.tokens import text as text_lib
 
 Answers = dict[str, tf.Tensor]
 

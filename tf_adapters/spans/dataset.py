@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tf_adapters import batching
 from tf_adapters.spans import squad
 from tf_adapters.spans import windows as windows_lib
+from tf_adapters.tokens import batching
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@
 import tensorflow as tf
 import tensorflow_text as tf_text
 
-from tf_adapters import text as text_lib
+from tf_adapters.tokens import text as text_lib
 
 
 def pieces(

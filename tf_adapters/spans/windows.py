@@ -5,8 +5,8 @@ import typing
 
 import tensorflow as tf
 
-from tf_adapters import text as text_lib
 from tf_adapters.spans import offsets
+from tf_adapters.tokens import text as text_lib
 
 _MOST_WINDOWS = 1 << 32  # of one context; makes room for their numbers
 

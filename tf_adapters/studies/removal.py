@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import tf_keras
 
-from tf_adapters import batching
 from tf_adapters import config as config_lib
 from tf_adapters import data as data_lib
-from tf_adapters import inference
-from tf_adapters import modules
 from tf_adapters import scoring
 from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints.load import load_encoder
 from tf_adapters.errors import InputError
-from tf_adapters.parts import SUBLAYERS
-from tf_adapters.store import Store
+from tf_adapters.modeling.parts import SUBLAYERS
+from tf_adapters.store import modules
+from tf_adapters.store.store import Store
+from tf_adapters.tokens import batching
+from tf_adapters.training import inference
 
 _ROUNDS = 5
 

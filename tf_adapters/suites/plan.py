@@ -11,8 +11,8 @@ from typing import Any
 
 from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
-from tf_adapters import store as store_lib
 from tf_adapters.errors import InputError
+from tf_adapters.store import store as store_lib
 
 _KEYS = (
   "output", "storage", "root", "seeds", "settings", "search", "tasks", "methods"

@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from tf_adapters import data
 from tf_adapters import metrics
-from tf_adapters import text as text_lib
 from tf_adapters.config import DataConfig
 from tf_adapters.spans import answers as answers_lib
 from tf_adapters.spans import dataset
 from tf_adapters.spans import squad
 from tf_adapters.spans import windows as windows_lib
+from tf_adapters.tokens import text as text_lib
 
 _EXCLUDED = -1e9  # as on attention: its exponential is 0
 _WINDOWS = 16  # answered at a time, so that no context takes all the memory

@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
-from tf_adapters import batching
 from tf_adapters import data
-from tf_adapters import text as text_lib
 from tf_adapters.config import DataConfig
+from tf_adapters.tokens import batching
+from tf_adapters.tokens import text as text_lib
 
 
 class TextTask:
