@@ -85,9 +85,8 @@ def imported_rooms(path: pathlib.Path) -> set[str]:
 
 
 def opens(path: pathlib.Path) -> bool:
-  """Whether a file is but the docstring of a folder whose files have rows."""
-  name = path.parent.name
-  return path.name == "__init__.py" and name not in ROW_OF
+  """Whether a file is the docstring of a folder whose files have rows."""
+  return path.name == "__init__.py" and path.parent.name not in ROW_OF
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -103,13 +102,11 @@ def test_imports_point_one_way(path):
 
 
 def test_the_rows_of_a_folder_follow_one_another():
-  folders = [{name.split(".")[0] for name in row} for row in ROWS if any(
-    "." in name for name in row
-  )]
+  rows = [row for row in ROWS if any("." in name for name in row)]
+  folders = [{name.split(".")[0] for name in row} for row in rows]
   assert all(len(names) == 1 for names in folders)
-  order = [next(iter(names)) for names in folders]
-  runs = [name for name, _ in itertools.groupby(order)]
-  assert len(runs) == len(set(runs))
+  order = [folder for folder, _ in itertools.groupby(map(min, folders))]
+  assert len(order) == len(set(order))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
