@@ -145,15 +145,12 @@ class Trials:
     return None
 
   def _study(self, name: str, space: Mapping[str, tuple]):
-    try:
-      return self._load(name, space)
-    except KeyError:
-      # Another process may create it meanwhile.
+    if name not in self._optuna.get_all_study_names(self._storage):
       self._optuna.create_study(
         study_name=name,
         storage=self._storage,
         direction="maximize",
-        load_if_exists=True,
+        load_if_exists=True,  # another process may create it meanwhile
       )
     return self._load(name, space)
 
