@@ -241,6 +241,59 @@ def test_probabilities_are_the_softmax(compiled, dtype):
   )
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("width", [5, 47, 48, 160])
+def test_gradients_of_probabilities_are_those_of_the_softmax(width, rate):
+  random = np.random.default_rng(2)
+  shape = (2, 3, 4, width)
+  scores, upstream = random.normal(0, 3, (2, *shape)).astype(np.float32)
+  bias = np.where(random.random((2, 1, 4, width)) < 0.3, -1e9, 0)
+  bias = bias.astype(np.float32)
+  bias[..., 0] = 0
+  bias[0, 0, 0] = -1e9  # a query that sees nothing
+  keys = [tf.constant([[1, 2], [3, 4]], tf.uint32)] if rate else []
+  scores = tf.constant(scores)
+  with tf.GradientTape() as tape:
+    tape.watch(scores)
+    found = kernels.probabilities(
+      scores, bias, *keys, scale=0.5, rate=rate, compiled=True, keep=True,
+      wrt=(0,),
+    )
+  gradient = tape.gradient(found, scores, upstream)
+  kept = np.ones(shape)
+  if rate:
+    kept = dropout.dropped(tf.ones(shape), keys[0], rate).numpy()
+    assert 0.5 < np.mean(kept > 0) < 0.9
+  softmax = scipy.special.softmax(scores.numpy() * 0.5 + bias, axis=-1)
+  np.testing.assert_allclose(found, softmax * kept, atol=1e-6)
+  slope = upstream * kept
+  slope = slope - np.sum(slope * softmax, axis=-1, keepdims=True)
+  np.testing.assert_allclose(gradient, 0.5 * softmax * slope, atol=5e-6)
+
+
+@pytest.mark.parametrize("width", [5, 48, 160])
+def test_gradients_of_norm_of_sum_are_those_of_layer_norm(width):
+  random = np.random.default_rng(3)
+  *terms, upstream = random.normal(1, 2, (4, 2, 3, width))
+  gamma, beta = random.normal(0, 1, (2, width))
+  tensors = [tf.constant(x) for x in (terms[0], gamma, beta, *terms[1:])]
+  with tf.GradientTape(persistent=True) as tape:
+    tape.watch(tensors)
+    low = [tf.cast(x, tf.float32) for x in tensors]
+    found = kernels.norm_of_sum(*low, epsilon=1e-3, compiled=True, keep=True)
+    total = tensors[0] + tensors[3] + tensors[4]
+    centred = total - tf.reduce_mean(total, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(centred**2, axis=-1, keepdims=True)
+    expected = (
+      centred / tf.sqrt(variance + 1e-3) * tensors[1] + tensors[2]
+    )
+  np.testing.assert_allclose(found, expected, atol=1e-5)
+  gradients = tape.gradient(found, tensors, upstream)
+  wanted = tape.gradient(expected, tensors, upstream)
+  for value, truth in zip(gradients, wanted, strict=True):
+    np.testing.assert_allclose(value, truth, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("others", [0, 1, 2])
 def test_norm_of_sum_is_layer_norm(compiled, others):

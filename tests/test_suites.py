@@ -509,3 +509,15 @@ def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
     assert "seed=" not in repeated.stderr
   assert json.dumps(sorted(str(p) for p in output.rglob("*"))) == began
   assert (output / "journal.log").read_bytes() == journal
+  # A grid that has grown: its tables know what the smaller one has run.
+  tree = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+  tree["search"]["train.learning_rate"].append(1e-3)
+  pathlib.Path(path).write_text(yaml.safe_dump(tree), encoding="utf-8")
+  grown = subprocess.run(
+    [*command, "--tables"], capture_output=True, text=True, check=True
+  )
+  assert f"| {mean:.2f} ± {error:.2f} |" in grown.stdout
+  assert "* mood/adapter: 1\n" in grown.stdout
+  now = list(csv.DictReader((output / "runs.csv").open(encoding="utf-8")))
+  assert sorted(map(str, now)) == sorted(map(str, rows))
+  assert (output / "journal.log").read_bytes() == journal

@@ -11,6 +11,7 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters.modeling import methods
 from tf_adapters.modeling import parts as parts_lib
+from tf_adapters.modeling import pieces
 from tf_adapters.modeling.layers import dropout as dropout_lib
 from tf_adapters.modeling.layers import kernels
 from tf_adapters.modeling.layers.adapter import AdapterLayer
@@ -116,33 +117,18 @@ class AdapterBlock(tf_keras.layers.Layer):
     rate = getattr(run.block, f"{sublayer}_dropout")
     norm = getattr(run.block, f"{sublayer}_norm")
     adapters = run.block.adapters.get(sublayer, ())
-    if not adapters:
-      h = dropout_lib.dropout(h, rate, run.noise, place, run.compiled)
-      return normalise(norm, x, h, compiled=run.compiled)
-    if len(adapters) > 1 or adapters[0].kernels[0].shape.rank == 3:
+    h = run.dropout(h, rate, place)
+    if len(adapters) > 1 or adapters and adapters[0].by_row:
       return kernels.close_by_row(x, h, norm, adapters)
-    (adapter,) = adapters
-    how = kernels.Sublayer(
-      z=adapter.z,
-      activation=adapter.activation,
-      scale=adapter.scale,
-      rate=rate,
-      adapter_rate=adapter.dropout,
-      epsilon=norm.epsilon,
-    )
-    sites = ((how.rate, place), (how.adapter_rate, place + 1))
-    return kernels.close(
-      x,
-      h,
-      norm.gamma,
-      norm.beta,
-      *adapter.kernels,
-      *(run.keys(site, x) for share, site in sites if share and run.noise),
-      how=how,
-      compiled=run.compiled,
-      keep=run.noise is not None,
-      wrt=(0, 1, *((2, 3) if norm.trains else ()), 4, 5, 6, 7),
-    )
+    added = [
+      run.dropout(
+        run.bottleneck(adapter, run.read(adapter.z, x, h, norm)),
+        adapter.dropout,
+        place + 1,
+      )
+      for adapter in adapters
+    ]
+    return run.normalise(norm, x, h, *added)
 
 
 class _Run(NamedTuple):
@@ -155,18 +141,54 @@ class _Run(NamedTuple):
   def keys(self, site, x):
     return dropout_lib.row_keys(self.noise, site, tf.shape(x)[0])
 
+  def dropout(self, x, rate, site):
+    return dropout_lib.dropout(x, rate, self.noise, site, self.compiled)
+
   def intermediate(self, h):
     """The feed-forward sublayer up to its activation."""
     block = self.block
     if self.noise is None:
       return block.intermediate(h, block.activation)
-    f = block.intermediate(h)
+    return self._activate(block.intermediate(h), block.activation)
+
+  def bottleneck(self, adapter, z):
+    """s·B(z) before its dropout, `[batch, seq, hidden]`, in the dtype of `z`.
+
+    Its products stay outside the kernels around it: XLA multiplies several
+    times slower than TensorFlow.
+    """
+    down, down_bias, up, up_bias = adapter.kernels
+    rows = tf.reshape(z, [-1, z.shape[-1]])
+    if self.noise is None:
+      inner = pieces.dense(rows, down, down_bias, adapter.activation)
+    else:
+      inner = pieces.dense(rows, down, down_bias)
+      inner = self._activate(inner, adapter.activation)
+    added = pieces.dense(inner, up, up_bias)
+    return tf.reshape(tf.cast(adapter.scale, added.dtype) * added, tf.shape(z))
+
+  def read(self, z, x, h, norm):
+    """What a bottleneck reads, in the dtype of `x`; see `methods.Method`."""
+    if z == "normalised":
+      return self.normalise(norm, x, h)
+    return tf.cast(h, x.dtype) if z == "output" else x
+
+  def normalise(self, norm, first, *others):
+    return normalise(
+      norm,
+      first,
+      *others,
+      compiled=self.compiled,
+      keep=self.noise is not None,
+    )
+
+  def _activate(self, y, activation):
     return kernels.activate(
-      f,
-      activation=block.activation,
+      y,
+      activation=activation,
       compiled=self.compiled,
       # In float32 XLA takes longer for both than for one after the other.
-      keep=f.dtype == tf.bfloat16,
+      keep=y.dtype == tf.bfloat16,
     )
 
   def probabilities(self, scores, bias, width, site):
@@ -181,11 +203,15 @@ class _Run(NamedTuple):
       rate=rate,
       compiled=self.compiled,
       wrt=(0,),
+      keep=self.compiled,
     )
 
 
-def normalise(norm, first, *others, compiled):
-  """LN(first + others) by a borrowed or by the task's own LayerNorm."""
+def normalise(norm, first, *others, compiled, keep=False):
+  """LN(first + others) by a borrowed or by the task's own LayerNorm.
+
+  With `keep` the backward pass is the shorter for it.
+  """
   terms = (0, *range(3, 3 + len(others)))
   trained = (1, 2) if norm.trains else ()
   return kernels.norm_of_sum(
@@ -196,6 +222,7 @@ def normalise(norm, first, *others, compiled):
     epsilon=norm.epsilon,
     compiled=compiled,
     wrt=(*terms, *trained),
+    keep=keep,
   )
 
 

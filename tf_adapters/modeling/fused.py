@@ -14,7 +14,9 @@ import tensorflow as tf
 
 
 def fused(
-  function: Callable, gradients: Callable | None = None
+  function: Callable,
+  gradients: Callable | None = None,
+  reads_output: bool = False,
 ) -> Callable:
   """Lets XLA compile `function`, forward and backward, where asked to.
 
@@ -27,6 +29,8 @@ def fused(
       that come back as `kept`. Without them, or without `keep`, the backward
       pass has nothing but the arguments, and computes what it needs of the
       forward pass again.
+    reads_output: Whether the output comes back as well, the first of `kept`;
+      an output that was returned twice would be copied.
 
   Returns:
     The same function with two more options: `compiled`, whether to compile
@@ -62,6 +66,7 @@ def fused(
       output, kept = forward(*tensors, **options, **keeping), []
       if keep:
         output, *kept = output
+        kept = [output, *kept] if reads_output else kept
 
       def gradient(upstream):
         found = backward(list(tensors), kept, upstream, floating, **options)

@@ -174,6 +174,11 @@ class Bottleneck:
   scale: float | tf.Tensor = 1.0
   dropout: float = 0.0
 
+  @property
+  def by_row(self) -> bool:
+    """Whether every row of the batch has kernels of its own."""
+    return self.kernels[0].shape.rank == 3
+
   def mapped(self, read: Read) -> "Bottleneck":
     """The same with `read(variable)` in the place of each variable."""
     return dataclasses.replace(self, kernels=tuple(map(read, self.kernels)))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -160,10 +161,17 @@ def outcomes(suite: Suite, trials: Trials) -> list[Outcome]:
 
 
 def _outcome(cell: Cell, trials: Trials) -> Outcome:
+  first = cell.seeds[0]
   tried = trials.tried(cell.stored, cell.search)
+  points = ((point, point, first) for point in cell.points)
+  tried += _known(cell, trials, tried, points)
   best, others = _best(tried), []
   if best is not None and len(cell.seeds) > 1:
     others = trials.tried(_repeats_name(cell, best), _seed_space(cell))
+    points = (
+      ({"train.seed": seed}, best.chosen, seed) for seed in cell.seeds[1:]
+    )
+    others += _known(cell, trials, others, points)
   return Outcome(
     cell=cell,
     metric=best.result["metric"] if best else "",
@@ -174,6 +182,38 @@ def _outcome(cell: Cell, trials: Trials) -> Outcome:
     ),
     failed=tuple(trial for trial in others if trial.error),
   )
+
+
+def _known(
+  cell: Cell,
+  trials: Trials,
+  tried: list[Trial],
+  points: Iterable[tuple[Mapping[str, Any], Mapping[str, Any], int]],
+) -> list[Trial]:
+  """What other grids know of points that were not tried in this one.
+
+  Args:
+    cell: That is asked about.
+    trials: Those of its suite.
+    tried: In this grid.
+    points: Each with the settings and the seed of its run.
+  """
+  known = []
+  for point, chosen, seed in points:
+    if any(trial.chosen == point for trial in tried):
+      continue
+    result = trials.known(cell.identity(chosen, seed))
+    if result is not None:
+      number = len(tried) + len(known)
+      known.append(Trial(number, point, _value(result), result, ""))
+  return known
+
+
+def _value(result: Mapping[str, Any]) -> float:
+  """What is maximised: the dev score, and for an undefined one a number."""
+  metric = result["metric"]
+  value = metrics.rank(metric, result["metrics"][metric])
+  return value if math.isfinite(value) else _UNDEFINED
 
 
 def _best(tried: list[Trial]) -> Trial | None:
@@ -240,10 +280,8 @@ class _Runner:
         self._say(f"{title}: failed: {error}")
         raise
     metric = result["metric"]
-    score = result["metrics"][metric]
-    value = metrics.rank(metric, score)
-    self._say(f"{title}: dev {metric} {score}")
-    return (value if math.isfinite(value) else _UNDEFINED), result
+    self._say(f"{title}: dev {metric} {result['metrics'][metric]}")
+    return _value(result), result
 
   def _train(
     self, run: str, chosen: Mapping[str, Any], seed: int

@@ -5,8 +5,8 @@ All compute in float32 and return the dtype of their first tensor.
 """
 
 import functools
+from collections.abc import Callable
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import tensorflow as tf
 
@@ -15,14 +15,14 @@ from tf_adapters.modeling.fused import fused
 from tf_adapters.modeling.layers import dropout
 
 
-@fused
-def probabilities(
+def _probabilities(
   scores: tf.Tensor,
   bias: tf.Tensor,
   *keys: tf.Tensor,
   scale: float,
   rate: float = 0.0,
-) -> tf.Tensor:
+  keep: bool = False,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
   """Dropout(softmax(scale · scores + bias)).
 
   Args:
@@ -31,11 +31,70 @@ def probabilities(
     *keys: Of the dropout, uint32 `[batch, 2]`; none: no dropout.
     scale: Factor.
     rate: Of the dropout.
+    keep: Whether to return what `_probabilities_gradients` takes as well.
   """
-  shares = tf.nn.softmax(tf.cast(scores, tf.float32) * scale + bias)
+  logits = tf.cast(scores, tf.float32) * scale + bias
+  if keep:
+    most = _across(tf.maximum, tf.reduce_max, logits)
+    powers = tf.exp(logits - most)
+    total = _across(tf.add, tf.reduce_sum, powers)
+    shares = powers / total
+  else:
+    shares = tf.nn.softmax(logits)
   if keys:
     shares = dropout.dropped(shares, keys[0], rate)
-  return tf.cast(shares, scores.dtype)
+  shares = tf.cast(shares, scores.dtype)
+  return (shares, most, total) if keep else shares
+
+
+def _probabilities_gradients(
+  tensors, kept, upstream, *, scale: float, rate: float = 0.0
+):
+  """Scale · (upstream ∘ shares - softmax · Σ upstream ∘ shares).
+
+  The shares are those after dropout, so that it is not computed again; the
+  softmax before it comes from the scores and its two sums.
+  """
+  del rate
+  scores, bias, *_ = tensors
+  shares, most, total = kept
+  logits = tf.cast(scores, tf.float32) * scale + bias
+  sums = _across(tf.add, tf.reduce_sum, upstream, shares)
+  upstream, shares = (tf.cast(x, tf.float32) for x in (upstream, shares))
+  slope = upstream * shares - tf.exp(logits - most) * (sums / total)
+  return [tf.cast(scale * slope, scores.dtype)]
+
+
+def _across(
+  merge: Callable, reduce: Callable, *factors: tf.Tensor
+) -> tf.Tensor:
+  """Reduces the product of `factors` over their last dimension, kept as 1.
+
+  XLA walks along the last dimension number by number. Parts of it that are
+  first merged with one another take all lanes of the processor. The factors
+  are cut before they are multiplied: of a product that is read as a whole, too,
+  XLA would keep a copy in memory.
+  """
+  parts = _parts(factors[0].shape[-1])
+  cut = (tf.split(tf.cast(x, tf.float32), parts, axis=-1) for x in factors)
+  products = (
+    functools.reduce(tf.multiply, some) for some in zip(*cut, strict=True)
+  )
+  return reduce(functools.reduce(merge, products), axis=-1, keepdims=True)
+
+
+def _parts(width: int) -> int:
+  """The most equal parts up to 10, none narrower than a vector of 16."""
+  return max(
+    parts
+    for parts in range(1, 11)
+    if parts == 1 or width % parts == 0 and width // parts >= 16
+  )
+
+
+probabilities = fused(
+  _probabilities, gradients=_probabilities_gradients, reads_output=True
+)
 
 
 def _activate(
@@ -67,171 +126,59 @@ def _activate_gradients(tensors, kept, upstream, *, activation):
 activate = fused(_activate, gradients=_activate_gradients)
 
 
-@fused
-def norm_of_sum(
+def _norm_of_sum(
   first: tf.Tensor,
   gamma: tf.Tensor,
   beta: tf.Tensor,
   *others: tf.Tensor,
   epsilon: float,
-) -> tf.Tensor:
-  """LayerNorm(first + others), `[..., hidden]`."""
+  keep: bool = False,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
+  """LayerNorm(first + others), `[..., hidden]`.
+
+  With `keep` what `_norm_of_sum_gradients` takes as well.
+  """
   total = tf.cast(first, tf.float32)
   for other in others:
     total = total + tf.cast(other, tf.float32)
-  return tf.cast(
-    pieces.layer_norm(total, gamma, beta, epsilon), first.dtype
-  )
-
-
-class Sublayer(NamedTuple):
-  """How a sublayer ends; see `tf_adapters.modeling.methods.Method`.
-
-  Attributes:
-    z: What the bottleneck reads: `output`, `normalised` or `input`.
-    activation: Of the bottleneck.
-    scale: Factor of what it adds.
-    rate: Of dropout on the sublayer's output.
-    adapter_rate: Of dropout on the bottleneck's output.
-    epsilon: Of the LayerNorm.
-  """
-
-  z: str
-  activation: pieces.Activation
-  scale: float
-  rate: float
-  adapter_rate: float
-  epsilon: float
-
-
-def _close(
-  x: tf.Tensor,
-  h: tf.Tensor,
-  gamma: tf.Tensor,
-  beta: tf.Tensor,
-  *more: tf.Tensor,
-  how: Sublayer,
-  keep: bool = False,
-) -> tf.Tensor | tuple[tf.Tensor, ...]:
-  """LayerNorm(x + h + scale · B(z)) with dropout on h and on B(z).
-
-  In one kernel, since its two products are small: apart, a dozen launches
-  would take longer than they.
-
-  Args:
-    x: The sublayer's input, `[batch, seq, hidden]`.
-    h: Its output, before dropout.
-    gamma: Of the LayerNorm.
-    beta: The same.
-    *more: Kernel and bias down, kernel and bias up; then in training the keys
-      of either dropout whose rate is not 0.
-    how: The rest.
-    keep: Whether to return what `_close_gradients` takes as well.
-  """
-  weights, (drop_h, drop_added) = _opened(more, how)
-  h = drop_h(tf.cast(h, tf.float32))
-  total = tf.cast(x, tf.float32) + h
-  z = tf.cast(_read(x, h, total, gamma, beta, how), x.dtype)
   if not keep:
-    added = bottleneck(z, *weights, how.activation)
-    total += how.scale * drop_added(tf.cast(added, tf.float32))
-    return tf.cast(pieces.layer_norm(total, gamma, beta, how.epsilon), x.dtype)
-  down, down_bias, up, up_bias = weights
-  inner = pieces.dense(z, down, down_bias)
-  added = pieces.dense(how.activation(inner), up, up_bias)
-  total += how.scale * drop_added(tf.cast(added, tf.float32))
-  mean, variance = tf.nn.moments(total, axes=[-1], keepdims=True)
-  deviation = tf.math.rsqrt(variance + how.epsilon)
-  unit = (total - mean) * deviation
-  output = tf.cast(unit * gamma + beta, x.dtype)
-  return output, tf.cast(unit, h.dtype), deviation, inner
+    return tf.cast(
+      pieces.layer_norm(total, gamma, beta, epsilon), first.dtype
+    )
+  centred = total - _mean(total)
+  deviation = tf.math.rsqrt(_mean(centred, centred) + epsilon)
+  unit = centred * deviation
+  output = tf.cast(unit * gamma + beta, first.dtype)
+  return output, tf.cast(unit, first.dtype), deviation
 
 
-def _close_gradients(tensors, kept, upstream, *, how: Sublayer):
-  """Gradients of `_close` by its first eight tensors, from what it kept.
-
-  The bottleneck is not computed again, nor are the sums of the LayerNorm.
-  """
-  x, h, gamma, beta, *more = tensors
-  (down, down_bias, up, up_bias), (drop_h, drop_added) = _opened(more, how)
-  unit, deviation, inner = kept
-  unit, upstream = (tf.cast(each, tf.float32) for each in (unit, upstream))
-  d_gamma, d_beta = (
-    tf.reduce_sum(each, axis=[0, 1]) for each in (upstream * unit, upstream)
-  )
+def _norm_of_sum_gradients(tensors, kept, upstream, *, epsilon: float):
+  """Those of the LayerNorm, without computing its sums again."""
+  del epsilon
+  first, gamma, _, *others = tensors
+  unit, deviation = kept
+  unit, upstream = (tf.cast(x, tf.float32) for x in (unit, upstream))
   d_unit = upstream * gamma
-  share = tf.reduce_mean(d_unit * unit, axis=-1, keepdims=True)
-  mean = tf.reduce_mean(d_unit, axis=-1, keepdims=True)
-  d_total = deviation * (d_unit - mean - unit * share)
-
-  d_added = tf.cast(drop_added(how.scale * d_total), x.dtype)
-  with tf.GradientTape(watch_accessed_variables=False) as tape:
-    tape.watch(inner)
-    active = how.activation(inner)
-  d_active, d_up, d_up_bias = _dense_gradients(active, up, d_added)
-  d_inner = tape.gradient(active, inner, d_active)
-
-  h = drop_h(tf.cast(h, tf.float32))
-  total = tf.cast(x, tf.float32) + h
-  inputs = [x, h, total, gamma, beta]
-  with tf.GradientTape(watch_accessed_variables=False) as tape:
-    tape.watch(inputs)
-    z = tf.cast(_read(*inputs, how), x.dtype)
-  d_z, d_down, d_down_bias = _dense_gradients(z, down, d_inner)
-  by_read = tape.gradient(z, inputs, d_z, tf.UnconnectedGradients.ZERO)
-  d_x, d_h, d_first, d_gamma_read, d_beta_read = by_read
-  d_total += d_first
-  return [
-    tf.cast(d_total, x.dtype) + d_x,
-    tf.cast(drop_h(d_total + d_h), tensors[1].dtype),
-    d_gamma + d_gamma_read,
-    d_beta + d_beta_read,
-    d_down,
-    d_down_bias,
-    d_up,
-    d_up_bias,
-  ]
-
-
-def _opened(more, how: Sublayer):
-  """The bottleneck's weights, and the two dropouts as functions."""
-  keys = list(more[4:])
-  drops = []
-  for rate in (how.rate, how.adapter_rate):
-    key = keys.pop(0) if keys and rate else None
-    drops.append(functools.partial(_drop, keys=key, rate=rate))
-  return more[:4], drops
-
-
-def _drop(x: tf.Tensor, keys: tf.Tensor | None, rate: float) -> tf.Tensor:
-  return x if keys is None else dropout.dropped(x, keys, rate)
-
-
-def _read(x, h, total, gamma, beta, how: Sublayer) -> tf.Tensor:
-  """What the bottleneck reads."""
-  if how.z == "normalised":
-    return pieces.layer_norm(total, gamma, beta, how.epsilon)
-  return h if how.z == "output" else x
-
-
-def _dense_gradients(x, kernel, upstream):
-  """Gradients of x·W + b by x, W and b."""
-  inputs, outputs = kernel.shape
-  flat, rows = tf.reshape(upstream, [-1, outputs]), tf.reshape(x, [-1, inputs])
-  kernel = tf.cast(kernel, upstream.dtype)
-  if inputs > outputs:  # the narrow one turned takes half the time
-    d_kernel = tf.transpose(tf.linalg.matmul(flat, rows, transpose_a=True))
-  else:
-    d_kernel = tf.linalg.matmul(rows, flat, transpose_a=True)
-  d_x = tf.linalg.matmul(flat, kernel, transpose_b=True)
-  return (
-    tf.reshape(d_x, x.shape),
-    tf.cast(d_kernel, tf.float32),
-    tf.cast(tf.reduce_sum(flat, axis=0), tf.float32),
+  d_total = deviation * (
+    d_unit - _mean(d_unit) - unit * _mean(d_unit, unit)
   )
+  d_gamma, d_beta = _sum_of_rows(upstream * unit), _sum_of_rows(upstream)
+  d_first, *d_others = (tf.cast(d_total, x.dtype) for x in (first, *others))
+  return [d_first, d_gamma, d_beta, *d_others]
 
 
-close = fused(_close, gradients=_close_gradients)
+def _mean(*factors: tf.Tensor) -> tf.Tensor:
+  """Of the product of `factors`, over their last dimension, kept as 1."""
+  return _across(tf.add, tf.reduce_sum, *factors) / factors[0].shape[-1]
+
+
+def _sum_of_rows(x: tf.Tensor) -> tf.Tensor:
+  """`[..., width]` to `[width]`: a product reads memory in its order."""
+  rows = tf.reshape(x, [-1, x.shape[-1]])
+  return tf.linalg.matmul(tf.ones([1, tf.shape(rows)[0]]), rows)[0]
+
+
+norm_of_sum = fused(_norm_of_sum, gradients=_norm_of_sum_gradients)
 
 
 def close_by_row(
@@ -249,8 +196,8 @@ def close_by_row(
   total = x + h
   added = []
   for one in bottlenecks:
-    how = Sublayer(one.z, one.activation, one.scale, 0.0, 0.0, norm.epsilon)
-    z = _read(x, h, total, norm.gamma, norm.beta, how)
+    z = {"output": h, "input": x, "normalised": total}[one.z]
+    z = norm(z) if one.z == "normalised" else z
     down, down_bias, up, up_bias = one.kernels
     inner = one.activation(tf.linalg.matmul(z, down) + down_bias)
     added.append(one.scale * (tf.linalg.matmul(inner, up) + up_bias))
