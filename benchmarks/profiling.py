@@ -31,9 +31,8 @@ _WARM, _STEPS = 20, 10
 _KINDS = (
   ("optimiser", r"AdamW|ResourceApplyAdam|AssignSubVariableOp"),
   ("attention's products", r"BatchMatMul"),
-  ("products with frozen kernels", r"MatMul$"),
+  ("products with kernels", r"MatMul$"),
   ("transposes and casts", r"(Transpose|Cast|ConcatV2|Pack)$"),
-  ("bottlenecks' products", r"^(bitcast_)?dot"),
   ("starting kernels", r"ProcessAsync|ExecutorState|^call|Execute"),
   ("sums, as of LayerNorm", r"^reduce"),
   ("other element-wise kernels", r"_fusion|^(multiply|add|select|copy)"),

@@ -66,29 +66,31 @@ def _probabilities_gradients(
 
 
 def _across(
-  merge: Callable, reduce: Callable, *factors: tf.Tensor
+  merge: Callable, reduce: Callable, *factors: tf.Tensor, axis: int = -1
 ) -> tf.Tensor:
-  """Reduces the product of `factors` over their last dimension, kept as 1.
+  """Reduces the product of `factors` over a dimension, kept as 1.
 
-  XLA walks along the last dimension number by number. Parts of it that are
-  first merged with one another take all lanes of the processor. The factors
-  are cut before they are multiplied: of a product that is read as a whole, too,
-  XLA would keep a copy in memory.
+  XLA walks along the last dimension number by number, and jumps through memory
+  along others. Parts of it that are first merged with one another take all
+  lanes of the processor, in memory's order. The factors are cut before they are
+  multiplied: of a product that is read as a whole, too, XLA would keep a copy.
   """
-  parts = _parts(factors[0].shape[-1])
-  cut = (tf.split(tf.cast(x, tf.float32), parts, axis=-1) for x in factors)
+  parts = _parts(factors[0].shape[axis], 16 if axis == -1 else 1)
+  cut = (tf.split(tf.cast(x, tf.float32), parts, axis) for x in factors)
   products = (
     functools.reduce(tf.multiply, some) for some in zip(*cut, strict=True)
   )
-  return reduce(functools.reduce(merge, products), axis=-1, keepdims=True)
+  return reduce(functools.reduce(merge, products), axis=axis, keepdims=True)
 
 
-def _parts(width: int) -> int:
-  """The most equal parts up to 10, none narrower than a vector of 16."""
+def _parts(width: int | None, least: int) -> int:
+  """The most equal parts up to 10, none narrower than `least`."""
+  if width is None:
+    return 1
   return max(
     parts
     for parts in range(1, 11)
-    if parts == 1 or width % parts == 0 and width // parts >= 16
+    if parts == 1 or width % parts == 0 and width // parts >= least
   )
 
 
@@ -162,7 +164,7 @@ def _norm_of_sum_gradients(tensors, kept, upstream, *, epsilon: float):
   d_total = deviation * (
     d_unit - _mean(d_unit) - unit * _mean(d_unit, unit)
   )
-  d_gamma, d_beta = _sum_of_rows(upstream * unit), _sum_of_rows(upstream)
+  d_gamma, d_beta = _sum_of_rows(upstream, unit), _sum_of_rows(upstream)
   d_first, *d_others = (tf.cast(d_total, x.dtype) for x in (first, *others))
   return [d_first, d_gamma, d_beta, *d_others]
 
@@ -172,10 +174,10 @@ def _mean(*factors: tf.Tensor) -> tf.Tensor:
   return _across(tf.add, tf.reduce_sum, *factors) / factors[0].shape[-1]
 
 
-def _sum_of_rows(x: tf.Tensor) -> tf.Tensor:
-  """`[..., width]` to `[width]`: a product reads memory in its order."""
-  rows = tf.reshape(x, [-1, x.shape[-1]])
-  return tf.linalg.matmul(tf.ones([1, tf.shape(rows)[0]]), rows)[0]
+def _sum_of_rows(*factors: tf.Tensor) -> tf.Tensor:
+  """Of the product of `factors`, `[..., width]` to `[width]`."""
+  rows = (tf.reshape(x, [-1, x.shape[-1]]) for x in factors)
+  return _across(tf.add, tf.reduce_sum, *rows, axis=0)[0]
 
 
 norm_of_sum = fused(_norm_of_sum, gradients=_norm_of_sum_gradients)
