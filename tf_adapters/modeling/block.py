@@ -11,7 +11,6 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters.modeling import methods
 from tf_adapters.modeling import parts as parts_lib
-from tf_adapters.modeling import pieces
 from tf_adapters.modeling.layers import dropout as dropout_lib
 from tf_adapters.modeling.layers import kernels
 from tf_adapters.modeling.layers.adapter import AdapterLayer
@@ -147,9 +146,7 @@ class _Run(NamedTuple):
   def intermediate(self, h):
     """The feed-forward sublayer up to its activation."""
     block = self.block
-    if self.noise is None:
-      return block.intermediate(h, block.activation)
-    return self._activate(block.intermediate(h), block.activation)
+    return block.intermediate(h, self._activation(block.activation))
 
   def bottleneck(self, adapter, z):
     """s·B(z) before its dropout, `[batch, seq, hidden]`, in the dtype of `z`.
@@ -157,15 +154,9 @@ class _Run(NamedTuple):
     Its products stay outside the kernels around it: XLA multiplies several
     times slower than TensorFlow.
     """
-    down, down_bias, up, up_bias = adapter.kernels
-    rows = tf.reshape(z, [-1, z.shape[-1]])
-    if self.noise is None:
-      inner = pieces.dense(rows, down, down_bias, adapter.activation)
-    else:
-      inner = pieces.dense(rows, down, down_bias)
-      inner = self._activate(inner, adapter.activation)
-    added = pieces.dense(inner, up, up_bias)
-    return tf.reshape(tf.cast(adapter.scale, added.dtype) * added, tf.shape(z))
+    activation = self._activation(adapter.activation)
+    added = kernels.bottleneck(z, *adapter.kernels, activation)
+    return tf.cast(adapter.scale, added.dtype) * added
 
   def read(self, z, x, h, norm):
     """What a bottleneck reads, in the dtype of `x`; see `methods.Method`."""
@@ -182,14 +173,21 @@ class _Run(NamedTuple):
       keep=self.noise is not None,
     )
 
-  def _activate(self, y, activation):
-    return kernels.activate(
-      y,
-      activation=activation,
-      compiled=self.compiled,
-      # In float32 XLA takes longer for both than for one after the other.
-      keep=y.dtype == tf.bfloat16,
-    )
+  def _activation(self, function):
+    """`function`, in training with a backward pass of its own."""
+    if self.noise is None:
+      return function  # what follows a product at once becomes part of it
+
+    def activate(y):
+      return kernels.activate(
+        y,
+        activation=function,
+        compiled=self.compiled,
+        # In float32 XLA takes longer for both than for one after the other.
+        keep=y.dtype == tf.bfloat16,
+      )
+
+    return activate
 
   def probabilities(self, scores, bias, width, site):
     rate, keys = self.block.probabilities_dropout, []
