@@ -17,8 +17,8 @@ import tf_adapters
 from tests import tiny
 from tests.processes import wait_for
 from tf_adapters.errors import InputError
+from tf_adapters.suites import outcome as outcome_lib
 from tf_adapters.suites import plan
-from tf_adapters.suites import run as run_lib
 from tf_adapters.suites import table
 from tf_adapters.suites.trials import Trial
 from tf_adapters.suites.trials import Trials
@@ -350,7 +350,7 @@ def make_trial(number, dev, test, trained, **chosen):
 
 
 def make_outcome(cell, *repeats, failed=()):
-  return run_lib.Outcome(
+  return outcome_lib.Outcome(
     cell, "accuracy", repeats[:1], repeats[0], repeats, tuple(failed)
   )
 
@@ -414,7 +414,7 @@ def test_table_says_what_is_still_to_be_run():
     "waiting": ([], None, [], []),
   }
   outcomes = [
-    run_lib.Outcome(cells[name], "accuracy", *map(tuple_of, fields))
+    outcome_lib.Outcome(cells[name], "accuracy", *map(tuple_of, fields))
     for name, fields in come.items()
   ]
   assert {o.cell.method: o.left for o in outcomes} == {
@@ -439,7 +439,7 @@ def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
     make_trial(2, 0.9, None, 30),
     make_trial(3, 0.9, None, 30),
   ]
-  assert run_lib._best(trials).number == 2
+  assert outcome_lib.best_of(trials).number == 2
 
 
 # --- All of it -------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tf_adapters import json_files
 from tf_adapters.errors import InputError
 from tf_adapters.suites import table as suite_table
-from tf_adapters.suites.run import Outcome
+from tf_adapters.suites.outcome import Outcome
 from tf_adapters.suites.trials import Trial
 from tf_adapters.version import __version__
 

@@ -19,6 +19,7 @@ from tf_adapters.studies.kinds import KINDS
 from tf_adapters.studies.plan import Study
 from tf_adapters.studies.results import Results
 from tf_adapters.studies.tables import markdown
+from tf_adapters.suites import outcome
 from tf_adapters.suites import run as suite_run
 from tf_adapters.suites import table as suite_table
 from tf_adapters.suites.trials import Trials
@@ -55,7 +56,7 @@ def run(
 
 def _write_data(study: Study, trials: Trials, command: str) -> Results:
   with suite_run.alone(study.suite):
-    outcomes = suite_run.outcomes(study.suite, trials)
+    outcomes = outcome.outcomes(study.suite, trials)
     results = Results(
       study=study.kind.name,
       points=results_lib.gather(outcomes, study.places),

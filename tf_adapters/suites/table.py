@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from tf_adapters import files
+from tf_adapters.suites.outcome import Outcome
 from tf_adapters.suites.plan import Suite
-from tf_adapters.suites.run import Outcome
 from tf_adapters.suites.trials import Trial
 
 

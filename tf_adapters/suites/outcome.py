@@ -1,0 +1,130 @@
+# Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
+"""What has come of the runs of a suite, and which of them the dev set chose."""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
+
+from tf_adapters import metrics
+from tf_adapters.suites.plan import Cell
+from tf_adapters.suites.plan import Suite
+from tf_adapters.suites.trials import Trial
+from tf_adapters.suites.trials import Trials
+
+_UNDEFINED = -1e9  # of a score that is undefined: the worst, and a number
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+  """What came of a cell.
+
+  Attributes:
+    cell: The cell.
+    metric: By which it was chosen and is reported.
+    tried: All trials of the search.
+    best: That with the best dev score; None if all failed.
+    repeats: The chosen settings with every seed, `best` first.
+    failed: Trials with other seeds that failed.
+  """
+
+  cell: Cell
+  metric: str
+  tried: tuple[Trial, ...]
+  best: Trial | None
+  repeats: tuple[Trial, ...]
+  failed: tuple[Trial, ...]
+
+  @property
+  def left(self) -> int:
+    """How many runs are still to be made."""
+    left = sum(1 for _ in self.cell.points) - len(self.tried)
+    if left or self.best is not None:
+      repeated = len(self.failed) + max(0, len(self.repeats) - 1)
+      left += len(self.cell.seeds) - 1 - repeated
+    return left
+
+
+def outcomes(suite: Suite, trials: Trials) -> list[Outcome]:
+  """What has come of every cell so far."""
+  return [_outcome(cell, trials) for cell in suite.cells]
+
+
+def _outcome(cell: Cell, trials: Trials) -> Outcome:
+  first = cell.seeds[0]
+  tried = trials.tried(cell.stored, cell.search)
+  points = ((point, point, first) for point in cell.points)
+  tried += _known(cell, trials, tried, points)
+  best, others = best_of(tried), []
+  if best is not None and len(cell.seeds) > 1:
+    others = trials.tried(repeats_name(cell, best), seed_space(cell))
+    points = (
+      ({"train.seed": seed}, best.chosen, seed) for seed in cell.seeds[1:]
+    )
+    others += _known(cell, trials, others, points)
+  return Outcome(
+    cell=cell,
+    metric=best.result["metric"] if best else "",
+    tried=tuple(tried),
+    best=best,
+    repeats=tuple(
+      trial for trial in (best, *others) if trial and not trial.error
+    ),
+    failed=tuple(trial for trial in others if trial.error),
+  )
+
+
+def _known(
+  cell: Cell,
+  trials: Trials,
+  tried: list[Trial],
+  points: Iterable[tuple[Mapping[str, Any], Mapping[str, Any], int]],
+) -> list[Trial]:
+  """What other grids know of points that were not tried in this one.
+
+  Args:
+    cell: That is asked about.
+    trials: Those of its suite.
+    tried: In this grid.
+    points: Each with the settings and the seed of its run.
+  """
+  known = []
+  for point, chosen, seed in points:
+    if any(trial.chosen == point for trial in tried):
+      continue
+    result = trials.known(cell.identity(chosen, seed))
+    if result is not None:
+      number = len(tried) + len(known)
+      known.append(Trial(number, point, value(result), result, ""))
+  return known
+
+
+def value(result: Mapping[str, Any]) -> float:
+  """What is maximised: the dev score, and for an undefined one a number."""
+  metric = result["metric"]
+  value = metrics.rank(metric, result["metrics"][metric])
+  return value if math.isfinite(value) else _UNDEFINED
+
+
+def best_of(tried: list[Trial]) -> Trial | None:
+  """The best by dev score; of equal ones the smaller, then the earlier."""
+  done = [trial for trial in tried if not trial.error]
+  return min(
+    done,
+    key=lambda trial: (
+      -trial.value, trial.result["trainable_parameters"], trial.number
+    ),
+    default=None,
+  )
+
+
+def seed_space(cell: Cell) -> dict[str, tuple]:
+  """The grid of a cell's repeats: all its seeds but the first."""
+  return {"train.seed": cell.seeds[1:]}
+
+
+def repeats_name(cell: Cell, best: Trial) -> str:
+  """The name, in the storage of trials, of the repeats of `best`."""
+  chosen = ",".join(f"{key}={value}" for key, value in best.chosen.items())
+  return f"{cell.stored}/seeds/{chosen}"
