@@ -103,8 +103,8 @@ def _known(
 def value(result: Mapping[str, Any]) -> float:
   """What is maximised: the dev score, and for an undefined one a number."""
   metric = result["metric"]
-  value = metrics.rank(metric, result["metrics"][metric])
-  return value if math.isfinite(value) else _UNDEFINED
+  score = metrics.rank(metric, result["metrics"][metric])
+  return score if math.isfinite(score) else _UNDEFINED
 
 
 def best_of(tried: list[Trial]) -> Trial | None:
