@@ -477,8 +477,17 @@ def test_repetitions_end_with_the_time(server):
   server.faults.extend([503] * 200)
   begun = time.monotonic()
   with pytest.raises(tf_adapters.ServerError, match="unavailable.*no luck"):
-    ask(server, timeout=0.5, retries=10_000).tasks()
+    ask(server, timeout=2, retries=10_000).tasks()
   assert time.monotonic() - begun < 8
+
+
+def test_time_that_ends_in_a_repetition_leaves_what_the_server_said(server):
+  client = ask(server, timeout=2, retries=3)
+  client.tasks()
+  server.faults.extend([503, "silent"])
+  with pytest.raises(tf_adapters.ServerError) as raised:
+    client.predict("sms", ["x"])
+  assert "no luck: 503, asked 2 times; try again" in str(raised.value)
 
 
 def test_no_such_host(monkeypatch):

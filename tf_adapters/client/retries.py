@@ -24,6 +24,10 @@ class Unavailable(ServerError):
     self.remedy = remedy
 
 
+class OutOfTime(ServerError):
+  """A server that did not answer in the time that a request has."""
+
+
 class Deadline:
   """The end of the time that a request has, its repetitions included."""
 
@@ -64,18 +68,30 @@ class Retries:
   sleep: Callable[[float], None] = time.sleep
 
   def run(self, ask: Callable[[Deadline], _Answer]) -> _Answer:
-    """Returns what `ask` returns; only `Unavailable` is asked again."""
+    """Returns what `ask` returns; only `Unavailable` is asked again.
+
+    When time runs out in a repetition, what the server said before is raised:
+    the last attempt may have had too little of it for any answer.
+    """
     deadline = Deadline(self.timeout)
-    attempt = 0
+    said, attempt = None, 0
     while True:
+      attempt += 1
       try:
         return ask(deadline)
+      except OutOfTime:
+        if said is None:
+          raise
+        raise _given_up(said, attempt) from said
       except Unavailable as error:
-        pause = self.uniform(0, min(_LONGEST, _FIRST * 2**min(attempt, 10)))
-        attempt += 1
-        if attempt > self.count or not deadline.allows(pause):
-          times = f", asked {attempt} times" if attempt > 1 else ""
-          raise ServerError(
-            f"{error.what}{times}; {error.remedy}."
-          ) from error
+        said = error
+      longest = min(_LONGEST, _FIRST * 2 ** min(attempt - 1, 10))
+      pause = self.uniform(0, longest)
+      if attempt > self.count or not deadline.allows(pause):
+        raise _given_up(said, attempt) from said
       self.sleep(pause)
+
+
+def _given_up(said: Unavailable, attempts: int) -> ServerError:
+  times = f", asked {attempts} times" if attempts > 1 else ""
+  return ServerError(f"{said.what}{times}; {said.remedy}.")

@@ -7,6 +7,7 @@ from typing import Any
 from typing import Protocol
 
 from tf_adapters.client.retries import Deadline
+from tf_adapters.client.retries import OutOfTime
 from tf_adapters.client.retries import Unavailable
 from tf_adapters.client.signatures import Signature
 from tf_adapters.errors import ServerError
@@ -36,9 +37,9 @@ class Transport(Protocol):
     """Closes what is open; the next request opens it again."""
 
 
-def out_of_time(server: Any, deadline: Deadline) -> ServerError:
+def out_of_time(server: Any, deadline: Deadline) -> OutOfTime:
   """No answer came in time."""
-  return ServerError(
+  return OutOfTime(
     f"the server {server} did not answer within {deadline.seconds:g} s; give "
     "it more by `timeout`, or fewer texts at once by `batch_size`."
   )
