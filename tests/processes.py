@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 # Only tensorflow and tensorflow-text, as a model server has them.
@@ -48,7 +49,12 @@ def serve(version: pathlib.Path, questions: dict[str, dict]) -> dict[str, Any]:
 
 def wait_for(path: pathlib.Path) -> None:
   """Returns when another process has written `path`."""
+  wait_until(path.exists, f"{path} does not come")
+
+
+def wait_until(true: Callable[[], Any], otherwise: str) -> None:
+  """Returns when `true` is; fails with `otherwise` after two minutes."""
   deadline = time.monotonic() + 120
-  while not path.exists():
-    assert time.monotonic() < deadline, f"{path} does not come"
+  while not true():
+    assert time.monotonic() < deadline, otherwise
     time.sleep(0.1)

@@ -58,12 +58,15 @@ SERIES = {
 def write_study(folder, kind, **changes):
   tree = {
     "output": str(folder / "studies"),
+    "root": str(folder),
     "seeds": [0, 1],
     "search": {"train.learning_rate": [0.01, 0.001]},
     "tasks": {"mood": {"data.train": "t.tsv", "data.eval": "d.tsv"}},
     "series": SERIES[kind],
     **changes,
   }
+  for name in ("t.tsv", "d.tsv"):
+    (folder / name).touch()
   path = folder / f"{kind}.yaml"
   path.write_text(yaml.safe_dump(tree), encoding="utf-8")
   return str(path)
@@ -253,6 +256,9 @@ def test_what_another_grid_has_run_is_not_run_again(tmp_path, trained):
   )
   run_lib.run(one_rate, lambda message: None, "")
   assert len(trained) == 4
+  (tmp_path / "data").mkdir()
+  for name in ("t.tsv", "d.tsv"):
+    (tmp_path / "data" / name).touch()
   more_rates = load(
     tmp_path,
     "size",

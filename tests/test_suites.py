@@ -16,7 +16,10 @@ import yaml
 import tf_adapters
 from tests import tiny
 from tests.processes import wait_for
+from tests.processes import wait_until
+from tf_adapters import files
 from tf_adapters.errors import InputError
+from tf_adapters.suites import data_files
 from tf_adapters.suites import outcome as outcome_lib
 from tf_adapters.suites import plan
 from tf_adapters.suites import table
@@ -187,6 +190,38 @@ def test_looking_at_what_was_tried_writes_nothing(tmp_path):
   assert (tmp_path / "journal.log").read_bytes() == before
 
 
+def test_who_shares_a_database_shares_the_folder(tmp_path):
+  storage = storage_of("sqlite", tmp_path)
+  first, second = tmp_path / "first", tmp_path / "second"
+  first.mkdir()
+  (first / "hang").touch()
+  worker = start(first, storage)
+  try:
+    wait_for(first / "hanging")
+    with pytest.raises(InputError, match="another `output` is running trials"):
+      Trials(second, storage).explore("study", SPACE, lambda chosen: (1.0, {}))
+    assert Trials(second, storage).tried("study", SPACE) == []
+  finally:
+    worker.kill()
+    worker.wait()
+  # It has ended, as `--retry` says, and what it was running is run here.
+  retrying = Trials(second, storage, retry=True)
+  assert retrying.explore("study", SPACE, lambda chosen: (1.0, {}))
+  tried = retrying.tried("study", SPACE)
+  assert sorted((t.chosen for t in tried), key=repr) == points(SPACE)
+
+
+@pytest.mark.parametrize(
+  "url", ["foo", "sqlite:////no/such/folder/a.db", "nosuchbase://here/a"]
+)
+def test_a_storage_that_cannot_be_opened_is_named(tmp_path, url):
+  with pytest.raises(InputError) as error:
+    Trials(tmp_path, url)
+  assert "`storage` must be the URL of a database" in str(error.value)
+  assert f"got {url!r}: " in str(error.value)
+  assert "\n" not in str(error.value)
+
+
 def start(folder, storage):
   return subprocess.Popen([sys.executable, "-c", WORKER, str(folder), storage])
 
@@ -201,7 +236,6 @@ ALL = sorted(f"{point['a']} {point['b']}" for point in points(SPACE))
 @pytest.mark.parametrize("kind", ["journal", "sqlite"])
 def test_processes_share_a_grid(tmp_path, kind):
   storage = storage_of(kind, tmp_path)
-  Trials(tmp_path, storage).tried("study", SPACE)  # makes the tables
   workers = [start(tmp_path, storage) for _ in range(3)]
   assert [worker.wait(timeout=120) for worker in workers] == [0, 0, 0]
   assert logged(tmp_path) == ALL
@@ -303,6 +337,35 @@ def test_what_a_method_says_goes_over_the_task_and_the_suite(tmp_path):
       "`data.eval` must name a dev set",
     ),
     ({"tasks": ["mood"]}, "`tasks`: must hold `key: value` pairs"),
+    (
+      {"methods": {"a": {"tasks": ["moood"]}}},
+      "`methods.a`: `tasks` takes a list, of mood; got ['moood'].",
+    ),
+    ({"methods": {"a": {"tasks": "moody"}}}, "of mood; got 'moody'."),
+    ({"methods": {"a": {"tasks": None}}}, "of mood; got None."),
+    (
+      {"methods": {"a": {"baseline": "no"}}},
+      "`baseline` takes true or false; got 'no'.",
+    ),
+    (
+      {"methods": {"a": {"baseline": True, "seeds": [1]}}},
+      "a baseline searches by itself and has no seeds; got `seeds`.",
+    ),
+    (
+      {"search": {"train.seed": [0, 1]}}, "the suite itself sets `train.seed`."
+    ),
+    (
+      {"settings": {"task.type": "span"}, "methods": {"a": {"baseline": True}}},
+      "mood/a: no baseline is for a span task.",
+    ),
+    (
+      {"settings": {"data.form": "nonsense"}},
+      "mood/adapter: `data.form` must be one of",
+    ),
+    (
+      {"tasks": {"mood": {"data.train": ["a", "b"], "data.eval": "d"}}},
+      "mood/adapter: `data.train` takes text; got",
+    ),
   ],
 )
 def test_bad_suites_say_what_is_wrong(tmp_path, changes, message):
@@ -324,6 +387,30 @@ def test_shipped_suites_are_sound(path):
     for cell in suite.cells
   )
   assert f"tf-adapters suite configs/suites/{path.name}" in path.read_text()
+
+
+# --- The data --------------------------------------------------------------
+
+
+def test_runs_of_one_folder_are_of_the_same_data(tmp_path):
+  def suite(root, output="results"):
+    changes = {"root": str(tmp_path / root), "output": str(tmp_path / output)}
+    return plan.load(write_suite(tmp_path, **changes))
+
+  for root in ("one", "moved", "other"):
+    (tmp_path / root).mkdir()
+    for name in ("train.tsv", "dev.tsv"):
+      (tmp_path / root / name).write_text(f"{root == 'other'} {name}")
+  data_files.check(suite("one"))
+  noted = (tmp_path / "results/data.json").read_bytes()
+  data_files.check(suite("moved"))
+  with pytest.raises(InputError, match="train.tsv: it has changed since runs"):
+    data_files.check(suite("other"))
+  (tmp_path / "one/dev.tsv").unlink()
+  with pytest.raises(InputError, match="one/dev.tsv: there is no such data"):
+    data_files.check(suite("one"))
+  assert (tmp_path / "results/data.json").read_bytes() == noted
+  data_files.check(suite("other", "new"))
 
 
 # --- The table -------------------------------------------------------------
@@ -349,10 +436,66 @@ def make_trial(number, dev, test, trained, **chosen):
   )
 
 
-def make_outcome(cell, *repeats, failed=()):
+def make_outcome(cell, *repeats, failed=(), metric="accuracy"):
   return outcome_lib.Outcome(
-    cell, "accuracy", repeats[:1], repeats[0], repeats, tuple(failed)
+    cell, metric, repeats[:1], repeats[0], repeats, tuple(failed)
   )
+
+
+def scored(metric, tests, **chosen):
+  """Trials of a metric with these scores on the test set."""
+  trials = [make_trial(n, 0.5, None, 30, **chosen) for n in range(len(tests))]
+  for trial, test in zip(trials, tests, strict=True):
+    trial.result.update(metrics={metric: 0.5}, test_metrics={metric: test})
+  return trials
+
+
+def table_of(*outcomes):
+  cells = tuple(outcome.cell for outcome in outcomes)
+  suite = plan.Suite("s.yaml", pathlib.Path("."), "", cells)
+  return table.markdown(suite, outcomes)
+
+
+def test_table_shows_errors_as_they_are_and_out_of_the_mean():
+  one = make_outcome(make_cell("one", "adapter"), *scored("accuracy", [0.9]))
+  two = make_outcome(
+    make_cell("two", "adapter"), *scored("mse", [2.25]), metric="mse"
+  )
+  text = table_of(one, two)
+  assert "| one | accuracy | test | 90.00 |" in text
+  assert "| two | mse | test | 2.25 |" in text
+  assert "| mean |  |  | – |" in text
+
+
+def test_table_says_how_many_scores_are_undefined():
+  outcome = make_outcome(
+    make_cell("one", "adapter"),
+    *scored("pearson", [None, 0.8, 0.9]),
+    metric="pearson",
+  )
+  assert "| 85.00 ± 5.00, undefined in 1 of 3 |" in table_of(outcome)
+  rows = csv.DictReader(table.table_of_runs([outcome]).splitlines())
+  assert [row["test"] for row in rows] == ["undefined", "0.8", "0.9"]
+  (row,) = csv.DictReader(table.table_of_cells([outcome]).splitlines())
+  assert float(row["mean"]) == pytest.approx(0.85)
+  assert float(row["standard_error"]) == pytest.approx(
+    scipy.stats.sem([0.8, 0.9])
+  )
+  assert (row["seeds"], row["undefined"], row["set"]) == ("3", "1", "test")
+  assert row["trained_parameters"] == "30"
+  assert row["encoder_parameters"] == "1000"
+
+
+@pytest.mark.parametrize(("chosen", "total"), [("full", 0.06), ("head", 1.06)])
+def test_in_all_goes_by_the_strategy_that_was_chosen(chosen, total):
+  outcomes = [
+    make_outcome(
+      make_cell(task, "any", **{"tuning.strategy": "adapter"}),
+      *scored("accuracy", [0.9], **{"tuning.strategy": chosen}),
+    )
+    for task in ("one", "two")
+  ]
+  assert f"| in all |  |  | {total:.2f} × |" in table_of(*outcomes)
 
 
 def test_table_shows_means_errors_and_what_methods_cost():
@@ -443,6 +586,62 @@ def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
 
 
 # --- All of it -------------------------------------------------------------
+
+
+def write_mood(folder, encoder, **train):
+  """A suite of one small task."""
+  train_file, dev = tiny.write_task(folder)
+  return write_suite(
+    folder,
+    settings={
+      "encoder": str(encoder),
+      "adapter.size": 4,
+      "train": {"batch_size": 8, **train},
+      "data.max_length": 32,
+    },
+    tasks={"mood": {"data.train": train_file, "data.eval": dev}},
+    methods={"adapter": {}},
+    search={},
+    seeds=[0],
+  )
+
+
+def test_a_run_ends_with_its_suite(encoder_folder, tmp_path):
+  path = write_mood(tmp_path, encoder_folder, epochs=100_000)
+  suite = subprocess.Popen([sys.executable, "-m", "tf_adapters", "suite", path])
+  place = "results/runs/mood/adapter-*/store/runs/mood/curves"
+  try:
+    wait_until(lambda: list(tmp_path.glob(place)), "no run begins")
+  finally:
+    suite.kill()
+    suite.wait()
+  (curves,) = tmp_path.glob(place)
+  wait_until(lambda: is_free(curves.parent / ".lock"), "it still runs")
+
+
+def is_free(lock):
+  try:
+    with files.lock(lock, wait=False):
+      return True
+  except BlockingIOError:
+    return False
+
+
+def test_a_suite_whose_runs_failed_says_so_and_has_a_status(tmp_path):
+  path = write_mood(tmp_path, tmp_path / "nothing")
+  done = subprocess.run(
+    [sys.executable, "-m", "tf_adapters", "suite", path],
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2
+  assert "* mood/adapter : exit status 2: tf-adapters: " in done.stdout
+  last = done.stderr.strip().splitlines()[-1]
+  assert last == (
+    f"tf-adapters: runs of {path} failed: 1; {tmp_path}/results/table.md says "
+    "why, and `--retry` runs them again."
+  )
 
 
 def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(

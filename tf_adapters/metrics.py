@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+ERRORS = ("mse",)  # of which less is better, and which are no shares
+
 
 def classification(
   predicted: np.ndarray, targets: np.ndarray, positive: int | None = None
@@ -120,4 +122,4 @@ def rank(name: str, value: float | None) -> float:
   """The score as a number of which more is better; undefined is the least."""
   if value is None or not np.isfinite(value):
     return -np.inf
-  return -value if name == "mse" else float(value)
+  return -value if name in ERRORS else float(value)

@@ -76,7 +76,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     help="where results go; studies may share it",
   )
   parser.add_argument(
-    "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+    "--storage",
+    metavar="URL",
+    help="a database of Optuna, as sqlite:///a.db, of this --output alone",
   )
   parser.add_argument(
     "--retry", action="store_true", help="run again what failed before"

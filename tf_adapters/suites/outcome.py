@@ -37,6 +37,11 @@ class Outcome:
   failed: tuple[Trial, ...]
 
   @property
+  def errors(self) -> list[Trial]:
+    """What failed."""
+    return [trial for trial in (*self.tried, *self.failed) if trial.error]
+
+  @property
   def left(self) -> int:
     """How many runs are still to be made."""
     left = sum(1 for _ in self.cell.points) - len(self.tried)

@@ -13,14 +13,12 @@ from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 from tf_adapters.store import store as store_lib
+from tf_adapters.suites import fields
+from tf_adapters.tasks import tables
 
 _KEYS = (
   "output", "storage", "root", "seeds", "settings", "search", "tasks", "methods"
 )
-_FILES = ("data.train", "data.eval", "data.test")
-_PLAIN = (bool, int, float, str, type(None))
-# What the suite sets itself.
-_OWN = ("task.name", "store", "train.seed", "copy_encoder")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,13 +60,21 @@ class Cell:
   ) -> dict[str, Any]:
     """Dotted settings of one run, but for its store."""
     given = {**self.settings, **chosen}
-    named = {key: given[key] for key in _FILES if given.get(key)}
     return {
       **given,
-      **{key: str(self.root / path) for key, path in named.items()},
+      **{key: str(path) for key, path in self.files(chosen).items()},
       "task.name": self.task,
       "train.seed": seed,
       "copy_encoder": False,
+    }
+
+  def files(self, chosen: Mapping[str, Any]) -> dict[str, pathlib.Path]:
+    """The data files of one run by their settings."""
+    given = {**self.settings, **chosen}
+    return {
+      key: self.root / given[key]
+      for key in ("data.train", "data.eval", "data.test")
+      if given.get(key) and isinstance(given[key], str)
     }
 
   def identity(self, chosen: Mapping[str, Any], seed: int) -> str:
@@ -133,22 +139,22 @@ def load(path: str, **over: str | None) -> Suite:
 
 def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
   """What `load` makes of what it read; `path` is for errors."""
-  _check_keys(path, tree, _KEYS)
+  fields.check_keys(path, tree, _KEYS)
   tree = {**tree, **{key: value for key, value in over.items() if value}}
   for key in ("tasks", "methods"):
     if not tree.get(key):
       raise InputError(f"{path}: `{key}` must name at least one; got none.")
   cells = []
-  for task, settings in _mapping(path, tree, "tasks").items():
-    for method, fields in _mapping(path, tree, "methods").items():
-      cell = _cell(path, tree, (str(task), settings), (str(method), fields))
+  for task, settings in fields.mapping(path, tree, "tasks").items():
+    for method, own in fields.mapping(path, tree, "methods").items():
+      cell = _cell(path, tree, (str(task), settings), (str(method), own))
       if cell is not None:
         _check_runs(path, cell)
         cells.append(dataclasses.replace(cell, version=_version(cell)))
   return Suite(
     path,
-    pathlib.Path(_text(path, tree, "output", "suite")),
-    _text(path, tree, "storage", ""),
+    pathlib.Path(fields.text(path, tree, "output", "suite")),
+    fields.text(path, tree, "storage", ""),
     tuple(cells),
   )
 
@@ -161,33 +167,33 @@ def digest(tree: Any) -> str:
 def _cell(path, tree, task, method) -> Cell | None:
   name, settings = method[0], method[1] or {}
   where = f"{path}: `methods.{name}`"
-  _check_mapping(where, settings)
-  _check_keys(
+  fields.check_mapping(where, settings)
+  fields.check_keys(
     where, settings, ("settings", "search", "seeds", "tasks", "baseline")
   )
-  if "tasks" in settings and task[0] not in settings["tasks"]:
+  if task[0] not in fields.tasks_of(where, settings, tree["tasks"]):
     return None
   search = settings.get("search", tree.get("search"))
-  baseline = bool(settings.get("baseline", False))
+  baseline = fields.is_baseline(where, settings)
   if baseline:  # it searches by itself, and has no chance in it
     search, seeds = {}, (0,)
   else:
-    seeds = _seeds(where, settings.get("seeds", tree.get("seeds", [0])))
+    seeds = fields.seeds(where, settings.get("seeds", tree.get("seeds", [0])))
   for value in (task[0], name):
     store_lib.check_name(value)
   flat = {
-    **_flat(path, tree.get("settings")),
-    **_flat(f"{path}: `tasks.{task[0]}`", task[1]),
-    **_flat(where, settings.get("settings")),
+    **fields.flat(path, tree.get("settings")),
+    **fields.flat(f"{path}: `tasks.{task[0]}`", task[1]),
+    **fields.flat(where, settings.get("settings")),
   }
   return Cell(
     task=task[0],
     method=name,
     settings=flat,
-    search=_space(where, search),
+    search=fields.space(where, search),
     seeds=seeds,
     baseline=baseline,
-    root=pathlib.Path(_text(path, tree, "root", "")),
+    root=pathlib.Path(fields.text(path, tree, "root", "")),
   )
 
 
@@ -205,74 +211,14 @@ def _check_runs(path: str, cell: Cell) -> None:
       config = settings_lib.from_dict(
         cell.run_settings(chosen, cell.seeds[0])
       )
+      tables.form(config.data.form)
     except InputError as error:
       raise InputError(f"{path}: {cell.name}: {error}") from error
+    if cell.baseline and config.task.type == "span":
+      raise InputError(f"{path}: {cell.name}: no baseline is for a span task.")
     dev = config.data.tfds_eval if config.data.tfds else config.data.eval
     if not dev:
       raise InputError(
         f"{path}: {cell.name}: `data.eval` must name a dev set, by which "
         "settings are chosen; got nothing."
-      )
-
-
-def _flat(where: str, tree: Any) -> dict[str, Any]:
-  """Nested settings as dotted ones."""
-  _check_mapping(where, tree or {})
-  flat = settings_lib.dotted(tree or {})
-  for name in _OWN:
-    if name in flat:
-      raise InputError(f"{where}: the suite itself sets `{name}`.")
-  return flat
-
-
-def _space(where: str, search: Any) -> dict[str, tuple]:
-  _check_mapping(where, search or {})
-  space = {}
-  for name, values in (search or {}).items():
-    if not isinstance(values, list) or not values:
-      raise InputError(
-        f"{where}: `search.{name}` takes a list of values; got {values!r}."
-      )
-    if not all(isinstance(value, _PLAIN) for value in values):
-      raise InputError(
-        f"{where}: `search.{name}` takes numbers, words, true, false and "
-        f"null; got {values!r}. Write block numbers as \"3,4,5\"."
-      )
-    space[str(name)] = tuple(dict.fromkeys(values))
-  return space
-
-
-def _seeds(where: str, values: Any) -> tuple[int, ...]:
-  whole = isinstance(values, list) and all(type(v) is int for v in values)
-  if not whole or not values or len(set(values)) < len(values):
-    raise InputError(
-      f"{where}: `seeds` takes a list of different whole numbers; got "
-      f"{values!r}."
-    )
-  return tuple(values)
-
-
-def _text(path: str, tree: Mapping, key: str, default: str) -> str:
-  value = tree.get(key) or default
-  if not isinstance(value, str):
-    raise InputError(f"{path}: `{key}` takes text; got {value!r}.")
-  return value
-
-
-def _mapping(path: str, tree: Mapping, key: str) -> Mapping:
-  _check_mapping(f"{path}: `{key}`", tree[key])
-  return tree[key]
-
-
-def _check_mapping(where: str, tree: Any) -> None:
-  if not isinstance(tree, Mapping):
-    raise InputError(f"{where}: must hold `key: value` pairs; got {tree!r}.")
-
-
-def _check_keys(where: str, tree: Mapping, allowed: tuple[str, ...]) -> None:
-  for key in tree:
-    if key not in allowed:
-      names = ", ".join(f"`{name}`" for name in allowed)
-      raise InputError(
-        f"{where}: unknown key `{key}`; allowed are {names}."
       )

@@ -1,13 +1,9 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Runs a suite: searches each cell, then repeats what the dev set chose."""
 
-import contextlib
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -15,6 +11,8 @@ from typing import Any
 
 from tf_adapters import files
 from tf_adapters.errors import InputError
+from tf_adapters.suites import child
+from tf_adapters.suites import data_files
 from tf_adapters.suites.outcome import Outcome
 from tf_adapters.suites.outcome import best_of
 from tf_adapters.suites.outcome import outcomes
@@ -78,7 +76,13 @@ def advance(
     trials: Those of the suite.
     say: Is told of every run that ends.
     inspect: What `run_cell` takes, by cell.
+
+  Raises:
+    InputError: for data files that are not there, or are not those of the
+      runs that are there.
   """
+  with alone(suite):
+    data_files.check(suite)
   ended = []
 
   def told(message):
@@ -176,10 +180,11 @@ class _Runner:
   ) -> dict[str, Any]:
     cell, output = self._cell, self._suite.output
     folder = output / "runs" / cell.task / f"{cell.method}-{run}"
-    settings = cell.run_settings(chosen, seed)
+    store = folder / "store"
+    settings = {**cell.run_settings(chosen, seed), "store": str(store)}
     result = _train(folder, settings, cell.baseline)
     if self._inspect is not None:
-      result["inspected"] = self._inspect(folder / "store", settings)
+      result["inspected"] = self._inspect(store, settings)
     shutil.rmtree(folder)
     result.pop("store", None)  # it is gone
     return result
@@ -190,22 +195,7 @@ def _train(
 ) -> dict[str, Any]:
   """One run by the command line; its JSON."""
   folder.mkdir(parents=True, exist_ok=True)
-  settings = {**settings, "store": str(folder / "store")}
   path = folder / "run.yaml"
   files.write_file(path, json.dumps(settings).encode())  # JSON is YAML
   command = ["baseline"] if baseline else ["train", "--overwrite"]
-  with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
-    done = subprocess.run(
-      [sys.executable, "-m", "tf_adapters", *command, "--json", str(path)],
-      stdout=subprocess.PIPE,
-      stderr=errors,
-      text=True,
-      check=False,
-    )
-    errors.seek(0)
-    last = (errors.read().strip().splitlines() or ["it said nothing"])[-1]
-  if done.returncode:
-    raise InputError(f"exit status {done.returncode}: {last}")
-  with contextlib.suppress(IndexError, ValueError):
-    return json.loads(done.stdout.strip().splitlines()[-1])
-  raise InputError("it printed no JSON.")
+  return child.run([*command, "--json", str(path)])

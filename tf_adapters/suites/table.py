@@ -1,23 +1,31 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
-"""The results of a suite as tables, in the manner of the paper's 1 and 2."""
+"""The results of a suite as tables, in the manner of the paper's 1 and 2.
+
+    OUTPUT/table.md    scores by task and method, and what each method costs
+    OUTPUT/table.csv   the same with all digits, a row a task and method
+    OUTPUT/runs.csv    every run
+"""
 
 import csv
 import io
 import math
 import statistics
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from tf_adapters import files
+from tf_adapters import metrics
 from tf_adapters.suites.outcome import Outcome
 from tf_adapters.suites.plan import Suite
 from tf_adapters.suites.trials import Trial
 
 
 def write(suite: Suite, outcomes: Sequence[Outcome]) -> None:
-  """Writes `table.md` and `runs.csv` into the folder of a suite."""
+  """Writes `table.md`, `table.csv` and `runs.csv` into a suite's folder."""
   for name, text in (
     ("table.md", markdown(suite, outcomes)),
+    ("table.csv", table_of_cells(outcomes)),
     ("runs.csv", table_of_runs(outcomes)),
   ):
     files.write_file(suite.output / name, text.encode())
@@ -60,19 +68,52 @@ def markdown(suite: Suite, outcomes: Sequence[Outcome]) -> str:
   return "\n".join([*lines, "", *notes, ""])
 
 
+def table_of_cells(outcomes: Sequence[Outcome]) -> str:
+  """What `markdown` shows, as CSV: scores as they are, parameters per task."""
+  rows = []
+  for outcome in outcomes:
+    best, values = outcome.best, _scores(outcome)
+    result = best.result if best else {}
+    mean, error = mean_and_error(values) if values else ("", None)
+    rows.append([
+      outcome.cell.task,
+      outcome.cell.method,
+      outcome.metric,
+      _set([outcome]),
+      mean,
+      "" if error is None else error,
+      len(outcome.repeats),
+      len(outcome.repeats) - len(values),
+      outcome.left,
+      _settings(best) if best else "",
+      result.get("trainable_parameters", ""),
+      result.get("encoder_parameters", ""),
+    ])
+  return _csv(
+    "task,method,metric,set,mean,standard_error,seeds,undefined,left,settings,"
+    "trained_parameters,encoder_parameters",
+    rows,
+  )
+
+
 def table_of_runs(outcomes: Sequence[Outcome]) -> str:
   """Every trial as CSV, failures with their reasons."""
-  text = io.StringIO()
-  writer = csv.writer(text, lineterminator="\n")
-  writer.writerow([
-    "task", "method", "settings", "chosen", "metric", "dev", "test",
-    "trained_parameters", "seconds", "error",
-  ])
+  rows = []
   for outcome in outcomes:
     trials = {id(trial): trial for trial in outcome.tried}
     trials |= {id(t): t for t in (*outcome.repeats, *outcome.failed)}
-    for trial in trials.values():
-      writer.writerow(_run_row(outcome, trial))
+    rows += [_run_row(outcome, trial) for trial in trials.values()]
+  return _csv(
+    "task,method,settings,chosen,metric,dev,test,trained_parameters,seconds,"
+    "error",
+    rows,
+  )
+
+
+def _csv(header: str, rows: Sequence[list]) -> str:
+  text = io.StringIO()
+  writer = csv.writer(text, lineterminator="\n")
+  writer.writerows([header.split(","), *rows])
   return text.getvalue()
 
 
@@ -84,12 +125,19 @@ def _run_row(outcome: Outcome, trial: Trial) -> list:
     _settings(trial),
     "yes" if trial in outcome.repeats else "",
     metric,
-    result.get("metrics", {}).get(metric, ""),
-    result.get("test_metrics", {}).get(metric, ""),
+    _shown(result.get("metrics", {}), metric),
+    _shown(result.get("test_metrics", {}), metric),
     result.get("trainable_parameters", ""),
     round(result["seconds"], 1) if result else "",
     trial.error,
   ]
+
+
+def _shown(scores: Mapping[str, float | None], metric: str) -> float | str:
+  """A score of a run; empty where its set was not scored."""
+  if metric not in scores:
+    return ""
+  return "undefined" if scores[metric] is None else scores[metric]
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -110,11 +158,18 @@ def _cell(outcome: Outcome | None) -> str:
   if not values:
     return "undefined"
   mean, error = mean_and_error(values)
-  return _percent(mean) + ("" if error is None else f" ± {_percent(error)}")
+  shown = _show(mean, outcome.metric)
+  if error is not None:
+    shown += f" ± {_show(error, outcome.metric)}"
+  if len(values) < len(outcome.repeats):
+    undefined = len(outcome.repeats) - len(values)
+    shown += f", undefined in {undefined} of {len(outcome.repeats)}"
+  return shown
 
 
-def _percent(value: float) -> str:
-  return f"{100 * value:.2f}"
+def _show(value: float, metric: str) -> str:
+  """As the paper: times 100, but for what is no share."""
+  return f"{value:.4g}" if metric in metrics.ERRORS else f"{100 * value:.2f}"
 
 
 def _set(row: Sequence[Outcome | None]) -> str:
@@ -137,11 +192,11 @@ def _complete(row: Sequence[Outcome | None]) -> list[Outcome] | None:
 
 def _mean(row: Sequence[Outcome | None]) -> str:
   found = _complete(row)
-  if found is None:
+  if found is None or any(o.metric in metrics.ERRORS for o in found):
     return "–"
-  return _percent(statistics.fmean(
-    statistics.fmean(_scores(outcome)) for outcome in found
-  ))
+  return _show(
+    statistics.fmean(statistics.fmean(_scores(o)) for o in found), ""
+  )
 
 
 def _shares(found: Sequence[Outcome]) -> list[float] | None:
@@ -166,8 +221,11 @@ def _total(row: Sequence[Outcome | None]) -> str:
   shares = found and _shares(found)
   if not shares:
     return "–"
-  strategy = found[0].cell.settings.get("tuning.strategy", "adapter")
-  shared = 0 if strategy == "full" else 1  # nothing is left to share
+  strategies = {
+    {**outcome.cell.settings, **outcome.best.chosen}.get("tuning.strategy")
+    for outcome in found
+  }
+  shared = 0 if strategies == {"full"} else 1  # nothing is left to share
   return f"{shared + sum(shares):.2f} ×"
 
 
@@ -197,8 +255,7 @@ def _failures(outcomes: Sequence[Outcome]) -> Iterator[str]:
   failed = [
     (outcome.cell.name, trial)
     for outcome in outcomes
-    for trial in (*outcome.tried, *outcome.failed)
-    if trial.error
+    for trial in outcome.errors
   ]
   if failed:
     yield ""

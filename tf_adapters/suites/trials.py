@@ -18,6 +18,7 @@ from typing import Any
 
 from tf_adapters import files
 from tf_adapters.errors import InputError
+from tf_adapters.suites import storage as storage_lib
 
 _WAIT = 5.0  # seconds between looks at what others are running
 
@@ -46,21 +47,21 @@ class Trials:
 
   Args:
     folder: Shared by all processes; gets locks, and the journal.
-    storage: A URL of a database, or empty for the journal.
+    storage: A URL of a database, or empty for the journal. Processes that
+      share it share the folder.
     retry: Whether to try again, once, what failed before.
+
+  Raises:
+    InputError: without Optuna, or for a storage that cannot be opened.
   """
 
   def __init__(self, folder: pathlib.Path, storage: str, retry: bool = False):
-    self._optuna = _import_optuna()
+    self._optuna = storage_lib.import_optuna()
     self._folder = folder
     self._retry, self._retried = retry, set()
     folder.mkdir(parents=True, exist_ok=True)
-    self._storage = storage
-    if not storage:
-      journal = self._optuna.storages.journal
-      self._storage = self._optuna.storages.JournalStorage(
-        journal.JournalFileBackend(str(folder / "journal.log"))
-      )
+    self._is_shared = bool(storage)  # perhaps with another folder
+    self._storage = storage_lib.open_storage(folder, storage)
 
   def explore(
     self,
@@ -80,6 +81,9 @@ class Trials:
 
     Returns:
       Whether every point has been tried.
+
+    Raises:
+      InputError: if a process with another folder runs trials of this study.
     """
     study = self._study(name, space)
     if self._retry and name not in self._retried:
@@ -168,7 +172,10 @@ class Trials:
     """The next trial, locked; None if there is none to start."""
     with contextlib.ExitStack() as held:
       # One process at a time, or two would draw the same point.
-      with files.lock(self._folder / "locks" / ".choice"):
+      with storage_lib.choosing(self._folder):
+        if self._is_shared:
+          running = bool(self._running(study))
+          storage_lib.claim(study, self._folder, running, self._retry)
         self._enqueue_ended(study, space)
         trial = None
         if self._is_left(study, space):
@@ -204,7 +211,7 @@ class Trials:
 
   def _enqueue_failed(self, study) -> None:
     """Points whose last try failed go to the front, to be tried again."""
-    with files.lock(self._folder / "locks" / ".choice"):
+    with storage_lib.choosing(self._folder):
       for trial in _latest(study.get_trials(deepcopy=False)):
         if "error" in trial.user_attrs:
           study.enqueue_trial(trial.params)
@@ -250,14 +257,3 @@ def _grid_sampler(optuna, grid: Mapping[str, list]):
       pass
 
   return Grid(grid, seed=0)
-
-
-def _import_optuna():
-  try:
-    import optuna
-  except ImportError as error:
-    raise InputError(
-      "`suite` needs Optuna: pip install 'tf-adapters[suite]'."
-    ) from error
-  optuna.logging.set_verbosity(optuna.logging.WARNING)
-  return optuna
