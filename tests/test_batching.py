@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """From texts to tokens, and from tokens to batches built as by hand."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests import tiny
+from tf_adapters.errors import InputError
 from tf_adapters.tokens import batching
 from tf_adapters.tokens import packing
 from tf_adapters.tokens import text as text_lib
@@ -121,6 +124,27 @@ def test_pairs_are_tokenised_with_the_first_text_s_length():
   assert tokens.ids.tolist() == sum(expected, [])
   assert tokens.firsts.tolist() == [4, 2, 3]
   assert tokens.lengths.tolist() == [6, 6, 4]
+
+
+@pytest.mark.parametrize(("bad", "named"), [
+  (5, "must be text; got 5"),
+  (None, "must be text; got None"),
+  ([b"a"], "must be text; got [b'a']"),
+  ("a\ud83d", "holds U+D83D, half of a surrogate pair"),
+  ("caf\udce9", "holds U+DCE9"),  # a byte of a shell that is not UTF-8
+])
+def test_what_is_no_text_is_named_by_its_number(bad, named):
+  tokenizer = make_tokenizer(16)
+  good = ["good", "bad", "sad"]
+  for name, columns in (
+    ("texts", (["good", bad, bad], None)),
+    ("texts", (["good", bad, bad], good)),
+    ("texts_b", (good, ["good", bad, bad])),
+  ):
+    with pytest.raises(
+      InputError, match=re.escape(f"text 2 of `{name}` {named}")
+    ):
+      batching.tokenise(tokenizer, *columns)
 
 
 @settings(max_examples=50, deadline=None)

@@ -110,6 +110,58 @@ def test_sources_that_contradict_are_named(world, capsys, words):
   assert "--split" in message or "--tfds" in message or "split" in message
 
 
+FILE = ["predict", "--task", "mood", "--input", "a.tsv"]
+TEXT = ["predict", "--task", "mood", "good"]
+
+
+@pytest.mark.parametrize(("words", "part"), [
+  *[([*TEXT, f"--{name}", "x"], f"`--{name}` is for a file or a split; got")
+    for name in ("tfds", "tfds-dir", "glue", "form", "output")],
+  ([*FILE, "--tfds", "x"], "`--tfds` is for `--split`; got `--input`"),
+  ([*FILE, "--form", "x"], "`--form` must be one of `cola`"),
+  ([*FILE, "--output", "x", "--glue", "x"], "`--output` does not go with"),
+  ([*FILE, "--output", "x"], "`--output` is for a span task; got 'mood'"),
+  ([*FILE, "--output", "gone/x"], "`--output`: there is no folder 'gone'"),
+  ([*FILE, "--output", "."], "`--output` must be a file; got the folder '.'"),
+  (
+    ["evaluate", "--task", "mood", "--data", "a.tsv", "--tfds-dir", "x"],
+    "`--tfds-dir` is for `--split`; got `--data`",
+  ),
+  (
+    ["evaluate", "--task", "stars", "--data", "a.tsv", "--report"],
+    "`--report` is for a classification; got 'stars', a regression",
+  ),
+])
+def test_what_would_not_be_read_is_refused(
+  made_store, capsys, monkeypatch, tmp_path, words, part
+):
+  monkeypatch.chdir(tmp_path)
+  pathlib.Path("a.tsv").write_text("text\tlabel\ngood\t1\nbad\t2\n")
+  assert main([*words, "--store", made_store]) == 2
+  captured = capsys.readouterr()
+  assert captured.out == ""
+  line = captured.err.splitlines()[-1]
+  assert part in line and line.endswith(".")
+
+
+@pytest.mark.parametrize("command", [
+  ["evaluate"], ["predict"], ["predict", "--glue", "out", "--form", "stsb"]
+])
+def test_a_split_that_cannot_be_read_is_named(
+  made_store, capsys, tmp_path, command
+):
+  words = ["--store", made_store, "--task", "stars", "--split", "test"]
+  words += ["--tfds", "no_such_set", "--tfds-dir", str(tmp_path)]
+  assert main([*command, *words]) == 2
+  assert "`--split`: there is no data set" in capsys.readouterr().err
+
+
+def test_a_form_that_there_is_not_is_named(capsys, tmp_path):
+  words = ["split", "a.csv", "--output", f"{tmp_path}/x", "--form", "x"]
+  assert main(words) == 2
+  assert "`--form` must be one of `cola`" in capsys.readouterr().err
+
+
 def test_split_writes_what_train_reads(world, capsys, tmp_path):
   path = f"{tmp_path}/parts"
   words = ["split", f"{world}/train.tsv", "--output", path, "--json"]
@@ -274,6 +326,20 @@ def test_bad_setting(setting, words, encoder_folder, capsys, tmp_path):
   for word in words:
     assert word in message
   assert not (tmp_path / "s" / "tasks").exists()
+
+
+@pytest.mark.parametrize(("settings", "named", "strategy"), [
+  (["tuning.rank=16"], "tuning.rank", "adapter"),
+  (["tuning.strategy=full", "adapter.dropout=0.5"], "adapter.dropout", "full"),
+  (["tuning.strategy=head", "adapter.layers=99"], "adapter.layers", "head"),
+  (["tuning.strategy=lora", "tuning.length=3"], "tuning.length", "lora"),
+])
+def test_a_setting_of_another_strategy_is_refused(
+  world, capsys, settings, named, strategy
+):
+  assert run(world, "task.name=x", *settings) == 2
+  line = capsys.readouterr().err.splitlines()[-1]
+  assert f"`{named}` is not read with `tuning.strategy={strategy}`" in line
 
 
 @pytest.mark.parametrize(

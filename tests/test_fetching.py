@@ -193,6 +193,12 @@ def test_a_server_that_is_gone_is_said(server, monkeypatch):
   assert "not in the cache" in message and server.url in message
 
 
+def test_the_bar_shows_the_name_as_it_is(server, tmp_path, capsys):
+  server.contents["/[/b][raw].bin"] = b"x"
+  download.download(f"{server.url}/[/b][raw].bin", tmp_path / "part", 0)
+  assert "fetching b][raw].bin" in capsys.readouterr().err
+
+
 def test_too_much_is_not_fetched(server, monkeypatch, tmp_path):
   monkeypatch.setattr(download, "LARGEST", 1000)
   server.contents[PATH] = bytes(1001)

@@ -102,6 +102,15 @@ def store(tmp_path) -> Store:
   return made
 
 
+@pytest.mark.parametrize("name", ["gone/a.json", "."])
+def test_what_cannot_be_written_has_the_name_that_was_given(tmp_path, name):
+  path = tmp_path / name
+  with pytest.raises(OSError) as raised:
+    files.write_file(path, b"x")
+  assert raised.value.filename == str(path)
+  assert not list(tmp_path.iterdir())
+
+
 def test_write_file_replaces_all_or_leaves_nothing_behind(tmp_path):
   path = tmp_path / "a.json"
   for content in (b"", b"long content \0\xff", b"short"):

@@ -159,6 +159,8 @@ def test_split_keeps_every_example_once_and_repeats(tmp_path):
   message = fails(splitting.split, str(path), str(tmp_path / "a"), form)
   assert repr(str(tmp_path / "a")) in message
   path.write_text("ham\ta\n")
+  message = fails(splitting.split, str(path), str(tmp_path / "d"), form, -1)
+  assert "`--seed`" in message and "-1" in message
   message = fails(splitting.split, str(path), str(tmp_path / "c"), form)
   assert "1 examples" in message and not (tmp_path / "c").exists()
 

@@ -1,7 +1,9 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """TFDS, Parquet and publishers' files: the same examples as written."""
 
+import decimal
 import json
+import shutil
 import subprocess
 import sys
 
@@ -14,6 +16,7 @@ import tensorflow_datasets as tfds
 import tf_adapters
 from tests import tiny
 from tf_adapters import data
+from tf_adapters import submission
 from tf_adapters.config import DataConfig
 from tf_adapters.errors import InputError
 from tf_adapters.tasks import tables
@@ -27,16 +30,21 @@ class TinyMood(tfds.core.GeneratorBasedBuilder):
 
   VERSION = tfds.core.Version("1.0.0")
   BUILDER_CONFIGS = [
-    tfds.core.BuilderConfig(name="single"), tfds.core.BuilderConfig(name="pair")
+    tfds.core.BuilderConfig(name=name)
+    for name in ("single", "pair", "lists", "unpackaged")
   ]
 
   def _info(self):
-    features = {
+    features = {"words": tfds.features.Sequence(tfds.features.Text())}
+    if self.builder_config.name == "lists":
+      return tfds.core.DatasetInfo(
+        builder=self, features=tfds.features.FeaturesDict(features)
+      )
+    features |= {
       "sentence": tfds.features.Text(),
       "label": tfds.features.ClassLabel(names=LABELS),
       "idx": np.int32,
       "score": np.float32,
-      "words": tfds.features.Sequence(tfds.features.Text()),
     }
     if self.builder_config.name == "pair":
       features["text_b"] = tfds.features.Text()
@@ -45,6 +53,8 @@ class TinyMood(tfds.core.GeneratorBasedBuilder):
     )
 
   def _split_generators(self, dl_manager):
+    if self.builder_config.name == "unpackaged":
+      import no_such_package  # noqa: F401
     return {
       "train": self._generate_examples(24, 0),
       "validation": self._generate_examples(9, 1),
@@ -54,10 +64,10 @@ class TinyMood(tfds.core.GeneratorBasedBuilder):
   def _generate_examples(self, count, seed, labelled=True):
     for row in written(count, seed):
       if not labelled:
-        row["label"] = -1
+        row["label"] = row["score"] = -1
       if self.builder_config.name == "pair":
         row["text_b"] = f"the film {row['idx']}"
-      yield row["idx"], row
+      yield row["idx"], {name: row[name] for name in self.info.features}
 
 
 def written(count, seed):
@@ -77,7 +87,7 @@ def written(count, seed):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("tfds")
-  for config in ("single", "pair"):
+  for config in ("single", "pair", "lists"):
     TinyMood(config=config, data_dir=folder).download_and_prepare()
   return str(folder)
 
@@ -143,12 +153,43 @@ def test_numbers_of_tfds_are_those_that_were_written(folder):
   ("tiny_mood/single:9.9.9", "train", ["9.9.9", "1.0.0"]),
   ("tiny_mood/single", "dev", ["dev", "`train`", "`validation`", "`test`"]),
   ("tiny_mood/single", "train[", ["train["]),
+  ("tiny_mood/single", "all[:5]", ["all[:5]"]),
+  ("tiny_mood/single/a=1", "train", ["tiny_mood/single/a=1"]),
+  ("huggingface:tiny_mood", "train", ["huggingface:tiny_mood", "Parquet"]),
+  ("tiny_mood/lists", "train", ["tiny_mood/lists", "`words`"]),
+  ("tiny_mood/unpackaged", "train", ["no_such_package"]),
   ("tiny_mood/single", "test", ["test, example 1", "`label`"]),
 ])
 def test_what_tfds_does_not_have_is_named(folder, name, split, named):
   message = fails(read, data.Split(name, split, folder))
   for part in named:
     assert part in message, message
+
+
+@pytest.mark.parametrize("split", [
+  "train[:0]", "train[50%:20%]", "train[20:10]", "train[100:200]",
+  "train[:0]+test[5:]",
+])
+def test_a_slice_without_examples_is_named(folder, split):
+  message = fails(read, data.Split("tiny_mood/single", split, folder))
+  assert split in message and "empty" in message
+  assert "`train` of 24 examples" in message
+
+
+@pytest.mark.parametrize("damage", [
+  lambda path: path.write_bytes(path.read_bytes()[:-9]),
+  lambda path: path.write_bytes(b"x" + path.read_bytes()[1:]),
+  lambda path: path.write_bytes(b""),
+  lambda path: path.unlink(),
+])
+def test_a_damaged_file_of_tfds_is_named(folder, tmp_path, damage):
+  copy = tmp_path / "tiny_mood/single/1.0.0"
+  shutil.copytree(f"{folder}/tiny_mood/single/1.0.0", copy)
+  damage(next(copy.glob("*train.tfrecord*")))
+  source = data.Split("tiny_mood/single", "train", str(tmp_path))
+  message = fails(read, source, config=DataConfig(label="score"))
+  assert f"{source}: " in message and str(copy) in message
+  assert "{{" not in message and "[Op:" not in message
 
 
 def test_a_column_that_is_no_text_is_named(folder):
@@ -189,6 +230,24 @@ def test_training_from_tfds_and_scoring_a_test_set(folder, settings, tmp_path):
   tree = tf_adapters.Store(settings["store"]).describe("mood")
   assert tree["test_metrics"] == result.test_metrics
   assert tree["data"]["test"]["examples"] == 5
+
+
+def test_an_unlabelled_regression_is_answered_and_not_scored(
+  folder, settings, tmp_path
+):
+  tf_adapters.train({
+    **settings,
+    "task.type": "regression",
+    "data.form": "stsb",
+    "data.tfds": "tiny_mood/pair",
+    "data.tfds_dir": folder,
+    "data.text": "sentence",
+  }, reporter=Silent())
+  task = tf_adapters.load_task(settings["store"], "mood")
+  test = data.Split("tiny_mood/pair", "test", folder)
+  assert f"{test}: every row has the target -1" in fails(task.evaluate, test)
+  path = submission.write(task, test, str(tmp_path))
+  assert len(open(path).readlines()) == 1 + 5
 
 
 def test_a_test_set_chooses_nothing(settings, tmp_path):
@@ -246,6 +305,31 @@ def test_a_parquet_cell_that_is_no_text_is_named(tmp_path, value):
   pyarrow.parquet.write_table(pyarrow.table(rows), path)
   message = fails(read, str(path))
   assert f"{path}, row 1" in message and "`label`" in message
+
+
+def test_a_decimal_of_parquet_is_a_number(tmp_path):
+  path = tmp_path / "a.parquet"
+  labels = [decimal.Decimal("1.5"), decimal.Decimal("0.0")]
+  rows = {"text": ["a", "b"], "label": labels}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert read(str(path)).labels == ["1.5", "0.0"]
+
+
+def test_a_parquet_text_that_is_not_utf8_is_named(tmp_path):
+  path = tmp_path / "a.parquet"
+  texts = pyarrow.array(4 * [b"a"] + 3 * [b"k\xe4se"])
+  rows = {"text": texts.view(pyarrow.string()), "label": range(7)}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert f"{path}, row 5: is not UTF-8 (byte 0xe4)" in fails(read, str(path))
+
+
+def test_a_parquet_column_that_is_there_twice_is_named(tmp_path):
+  path = tmp_path / "a.parquet"
+  columns = [pyarrow.array(["a"]), pyarrow.array([0]), pyarrow.array([1])]
+  rows = pyarrow.table(columns, names=["text", "label", "label"])
+  pyarrow.parquet.write_table(rows, path)
+  message = fails(read, str(path))
+  assert f"{path}: the header names `label` more than once" in message
 
 
 def test_a_damaged_parquet_file_is_named(tmp_path):

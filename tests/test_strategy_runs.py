@@ -16,12 +16,15 @@ from tests.test_strategies import CASES
 from tests.test_strategies import HEAD
 from tests.test_strategies import IN_PLACE
 from tf_adapters import files
+from tf_adapters.store import modules
+from tf_adapters.training import inference
 from tf_adapters.training.reporting import Silent
 
 GOLDEN = pathlib.Path(__file__).parent / "golden/module"
 # One of each strategy, and the placements of adapters that are new.
 RUNS = [name for name in CASES if name not in ("pfeiffer", "parallel")]
 TEXTS = ["the film is very good", "a sad and awful play", "it", "nice book"]
+NEW_MODEL = modules.new_model
 every = pytest.mark.parametrize("name", RUNS)
 
 
@@ -54,7 +57,13 @@ def hashes(folder):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, encoder_folder):
+def made():
+  """By run: its encoder, the values of that before it, and its model."""
+  return {}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, encoder_folder, made):
   """A store with a task of every strategy, and its export."""
   folder = tmp_path_factory.mktemp("strategies")
   train, dev = tiny.write_task(folder / "task")
@@ -68,10 +77,18 @@ def folder(tmp_path_factory, encoder_folder):
     "train.batch_size": 8,
   }
   seen = {}
+
+  def new_model(encoder, *arguments):
+    before = [variable.numpy() for variable in encoder.variables]
+    made[name] = encoder, before, NEW_MODEL(encoder, *arguments)
+    return made[name][-1]
+
   for name in RUNS:
-    result = tf_adapters.train(
-      {**shared, "task.name": name, **settings_of(name)}, reporter=Silent()
-    )
+    with pytest.MonkeyPatch.context() as patch:
+      patch.setattr(modules, "new_model", new_model)
+      result = tf_adapters.train(
+        {**shared, "task.name": name, **settings_of(name)}, reporter=Silent()
+      )
     seen[name] = result.metrics
     found = hashes(folder / "store/encoder")
     assert seen.setdefault("encoder", found) == found
@@ -123,15 +140,26 @@ def test_training_moved_every_array(folder, encoder, name):
 
 
 @every
+def test_a_run_changes_no_bit_of_the_encoder_that_it_computes_with(
+  folder, made, name
+):
+  encoder, before, _ = made[name]
+  for variable, value in zip(encoder.variables, before, strict=True):
+    assert variable.numpy().tobytes() == value.tobytes(), variable.name
+
+
+@every
 def test_a_loaded_task_scores_and_answers_as_the_trained(
-  folder, encoder, seen, served, name
+  folder, encoder, made, seen, served, name
 ):
   store = str(folder / "store")
   task = tf_adapters.load_task(store, name, encoder)
   again = task.evaluate(str(folder / "task/dev.tsv"))
   for metric, value in again.items():
     assert value == pytest.approx(seen[0][name][metric], abs=1e-6)
-  logits = task.logits(TEXTS)
+  logits, tokens = task._logits(TEXTS, None)
+  trained = inference.Predictor(made[name][-1]).logits(tokens)
+  np.testing.assert_array_equal(logits, trained)  # to the bit
   wanted = tf.nn.softmax(logits)
   for version in served:
     found = version.signatures[name](text=tf.constant(TEXTS))

@@ -106,6 +106,15 @@ def test_targets_whose_spread_is_beyond_floats_are_named(labels):
   assert "train.tsv" in fails(make, "regression", labels)
 
 
+def test_targets_that_all_stand_for_none_are_named():
+  """GLUE's test set of STS-B is so in TFDS and on the Hugging Face Hub."""
+  task = make("regression", ["-1", "2"])
+  message = fails(task.targets, examples(["-1.0", "-1"], "test.tsv"))
+  assert "test.tsv" in message and "-1" in message
+  targets = task.targets(examples(["-1", "2", "-1"]))
+  np.testing.assert_allclose(targets, [-1, 1, -1])
+
+
 @settings(max_examples=50, deadline=None)
 @given(
   st.lists(st.integers(-10**6, 10**6), min_size=2, max_size=30, unique=True)

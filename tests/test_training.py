@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The step does what the protocol says; a run repeats, resumes and scales."""
 
+import io
 import json
 import os
 import pathlib
@@ -11,6 +12,7 @@ import time
 
 import numpy as np
 import pytest
+import rich.console
 import tensorflow as tf
 
 import tf_adapters
@@ -18,6 +20,7 @@ from tests import tiny
 from tf_adapters.config import TrainConfig
 from tf_adapters.modeling import tuning
 from tf_adapters.training import optimizer as optimizer_lib
+from tf_adapters.training import reporting
 from tf_adapters.training.reporting import Silent
 
 
@@ -276,3 +279,14 @@ def test_two_replicas_give_the_losses_of_one(
   assert len(one["losses"]) == 12
   np.testing.assert_allclose(one["losses"], two["losses"], atol=1e-4)
   assert one["metrics"]["accuracy"] == two["metrics"]["accuracy"]
+
+
+@pytest.mark.parametrize("text", ["'[/b]'", "/data/[raw]/dev.tsv", ":smile:"])
+def test_what_is_said_is_shown_as_it_is(text):
+  shown = io.StringIO()
+  reporter = reporting.Reporter(rich.console.Console(file=shown, width=100))
+  reporter.say(text)
+  with reporter.counting(text, 1, 0):
+    pass
+  said, bar = shown.getvalue().splitlines()
+  assert said == text and bar.startswith(text)

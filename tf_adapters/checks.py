@@ -2,6 +2,8 @@
 """Checks of single settings, which name the setting and what came."""
 
 import math
+import os
+import pathlib
 from collections.abc import Sequence
 
 from tf_adapters.errors import InputError
@@ -36,3 +38,14 @@ def share(key: str, value: float) -> None:
   """Raises `InputError` if a value is not in [0, 1)."""
   if not 0 <= value < 1:
     raise InputError(f"`{key}` must be at least 0 and below 1; got {value}.")
+
+
+def place(key: str, path: str) -> None:
+  """Raises `InputError` if a file cannot be written there."""
+  folder = pathlib.Path(path).parent
+  if not (folder.is_dir() and os.access(folder, os.W_OK)):
+    raise InputError(
+      f"`{key}`: there is no folder {str(folder)!r} that can be written to."
+    )
+  if pathlib.Path(path).is_dir():
+    raise InputError(f"`{key}` must be a file; got the folder {path!r}.")

@@ -70,7 +70,7 @@ def run(output: str, epochs: int = 8) -> None:
       f"`--output`: {output!r} is there already; remove it or name another."
     )
   store, served = str(folder / "store"), str(folder / "serving" / "helpdesk")
-  console = rich.console.Console()
+  console = rich.console.Console(markup=False, emoji=False)
   results, module_bits, first_export = [], None, None
   for task in TASKS:
     console.rule(f"task {len(results) + 1} of {len(TASKS)}: {task}")

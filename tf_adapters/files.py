@@ -32,29 +32,39 @@ def sync(path: str | os.PathLike) -> None:
 
 def write_file(path: pathlib.Path, content: bytes) -> None:
   """Replaces `path` by `content`, whole or not at all."""
-  descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-  try:
-    with _naming(path), os.fdopen(descriptor, "wb") as file:
-      file.write(content)
-      file.flush()
-      os.fsync(file.fileno())
-    os.chmod(aside, 0o644)  # mkstemp's 0600 would shut out a server's user
-    os.replace(aside, path)
-  except BaseException:
-    os.unlink(aside)
-    raise
+  with _naming(path):
+    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=_aside(path))
+    try:
+      with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+      os.chmod(aside, 0o644)  # mkstemp's 0600 would shut out a server's user
+      os.replace(aside, path)
+    except BaseException:
+      os.unlink(aside)
+      raise
   sync(path.parent)
 
 
 @contextlib.contextmanager
 def _naming(path: pathlib.Path) -> Iterator[None]:
-  """Names `path` in an `OSError` that names no file, as a full disk's."""
+  """Names `path` in an `OSError` that names what is aside, or nothing.
+
+  A full disk's names nothing.
+  """
   try:
     yield
   except OSError as error:
-    if error.filename is None:
+    name = os.path.basename(error.filename or _aside(path))
+    if name.startswith(_aside(path)):
       error.filename = str(path)
     raise
+
+
+def _aside(path: pathlib.Path) -> str:
+  """How names of what will be `path` begin."""
+  return f".{path.name}."
 
 
 @contextlib.contextmanager

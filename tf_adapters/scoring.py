@@ -111,14 +111,14 @@ class LoadedTask:
     Args:
       source: A file with the columns of the training file, or in the form
         of the training set (`data.form`), or a split of TFDS.
-      key: The option that named it, for errors.
+      key: The option that named a file, for errors; a split's is `--split`.
       labelled: Whether to read labels.
       form: Another form; None takes that of the training set.
     """
     name = self.settings.form if form is None else form
     examples = self.task.read(
       source,
-      key=key,
+      key="--split" if isinstance(source, data_lib.Split) else key,
       columns=None if name else self.columns,
       config=self.settings,
       form=tables.form(name),

@@ -35,6 +35,8 @@ def write(
   table = _table(task, form)
   examples = task.read(source, "--input", labelled=False, form=table.name)
   indices = _indices(examples)
+  path = pathlib.Path(folder) / table.submission.file
+  path.parent.mkdir(parents=True, exist_ok=True)  # it fails before they cost
   answers = task.predict(examples.texts, examples.texts_b)
   lines = [
     f"{index}\t{_prediction(table, answer)}"
@@ -42,8 +44,6 @@ def write(
       zip(indices, answers, strict=True), key=lambda pair: pair[0]
     )
   ]
-  path = pathlib.Path(folder) / table.submission.file
-  path.parent.mkdir(parents=True, exist_ok=True)
   files.write_file(path, "\n".join(["index\tprediction", *lines, ""]).encode())
   return str(path)
 

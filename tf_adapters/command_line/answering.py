@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import tf_adapters
+from tf_adapters import checks
 from tf_adapters import data
 from tf_adapters import files
 from tf_adapters.command_line import bulk
 from tf_adapters.command_line import sources
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import add_store
+from tf_adapters.command_line.command import flag
 from tf_adapters.command_line.command import json_line
 from tf_adapters.command_line.command import scores
 from tf_adapters.errors import InputError
@@ -26,12 +28,18 @@ _OPTIONS = types.MappingProxyType({
   "server": ("labels", "model"),
   "export": ("output", *bulk.OPTIONS),
 })
+_OF_SOURCES = ("input", *_OPTIONS["store"])  # and not of texts
 
 
 def evaluate(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters evaluate`."""
   sources.check(options, "data")
   task = tf_adapters.load_task(options.store, options.task)
+  if options.report and task.task.type != "classification":
+    raise InputError(
+      f"`--report` is for a classification; got {options.task!r}, a "
+      f"{task.task.type}."
+    )
   report = task.report(sources.of(options, task, "data"))
   if not options.report:
     report = {"metrics": report["metrics"]}
@@ -39,7 +47,8 @@ def evaluate(options: argparse.Namespace) -> Iterator[str]:
     yield json_line({"task": options.task, **report})
     return
   yield scores(report["metrics"])
-  yield from _class_lines(report)
+  if options.report:
+    yield from _class_lines(report)
 
 
 def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +62,6 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _class_lines(report: dict[str, Any]) -> Iterator[str]:
   """Tables of fields between tabs, for people and spreadsheets."""
-  if "classes" not in report:
-    return
   columns = ("precision", "recall", "f1", "examples")
   yield "\t".join(["", *columns])
   for label, row in report["classes"].items():
@@ -73,9 +80,7 @@ def predict(options: argparse.Namespace) -> Iterator[str]:
   whom = next(name for name in _OPTIONS if getattr(options, name) is not None)
   for name in sum(_OPTIONS.values(), ()):
     if name not in _OPTIONS[whom] and getattr(options, name) is not None:
-      raise InputError(
-        f"`--{name.replace('_', '-')}` does not go with `--{whom}`."
-      )
+      raise InputError(f"{flag(name)} does not go with `--{whom}`.")
   if whom == "export":
     yield from bulk.predict(options)
     return
@@ -136,13 +141,16 @@ def _add_whom(parser: argparse.ArgumentParser) -> None:
 
 
 def _by_store(options: argparse.Namespace) -> Iterator[str]:
-  if options.texts and (options.input or options.split):
-    raise InputError("give texts or a file or a split, not several of them.")
-  if not options.texts:
-    sources.check(options, "input")
-  if options.texts and options.glue:
-    raise InputError("`--glue` needs the test set: `--input` or `--split`.")
+  if options.texts:
+    _check_texts_alone(options)
+  else:
+    _check_source(options)
   task = tf_adapters.load_task(options.store, options.task)
+  if options.output and task.task.type != "span":
+    raise InputError(
+      f"`--output` is for a span task; got {options.task!r}, a "
+      f"{task.task.type}."
+    )
   if options.glue:
     yield _submit(options, task)
     return
@@ -150,7 +158,7 @@ def _by_store(options: argparse.Namespace) -> Iterator[str]:
   names = task.task.inputs(task.columns)
   answers = task.predict(*columns)
   if options.output:
-    _write_predictions(options, task, ids, answers)
+    _write_predictions(options.output, ids, answers)
   for index, answer in enumerate(answers):
     shown = {
       name: column[index] for name, column in zip(names, columns, strict=False)
@@ -161,16 +169,32 @@ def _by_store(options: argparse.Namespace) -> Iterator[str]:
       yield _answer_line(answer, shown)
 
 
-def _write_predictions(options, task, ids, answers) -> None:
+def _check_texts_alone(options: argparse.Namespace) -> None:
+  for name in _OF_SOURCES:
+    if getattr(options, name) is not None:
+      raise InputError(
+        f"{flag(name)} is for a file or a split; got the text "
+        f"{options.texts[0]!r}."
+      )
+
+
+def _check_source(options: argparse.Namespace) -> None:
+  """Before anything is loaded: what to read, and where answers go."""
+  from tf_adapters.tasks import tables  # imports TensorFlow
+
+  sources.check(options, "input")
+  tables.form(options.form, "--form")
+  if options.output is not None:
+    if options.glue is not None:
+      raise InputError("`--output` does not go with `--glue`.")
+    checks.place("--output", options.output)
+
+
+def _write_predictions(path: str, ids: list[str], answers: list[dict]) -> None:
   """Answers by the ids of the questions, as SQuAD's own script reads them."""
-  if task.task.type != "span" or ids is None:
-    raise InputError(
-      "`--output` is for the answers of a span task to the questions of an "
-      "`--input` file."
-    )
   pairs = zip(ids, answers, strict=True)
   text = json.dumps({name: found["answer"] for name, found in pairs})
-  files.write_file(pathlib.Path(options.output), text.encode())
+  files.write_file(pathlib.Path(path), text.encode())
 
 
 def _submit(options, task: "tf_adapters.LoadedTask") -> str:

@@ -38,6 +38,11 @@ def scores(metrics: dict[str, float | None]) -> str:
   )
 
 
+def flag(name: str) -> str:
+  """An option as people type it."""
+  return f"`--{name.replace('_', '-')}`"
+
+
 def json_line(tree: dict[str, Any]) -> str:
   """An object on one line."""
   return json.dumps(tree, ensure_ascii=False, sort_keys=True)

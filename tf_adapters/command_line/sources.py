@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from typing import Any
 
 from tf_adapters import data
+from tf_adapters.command_line.command import flag
 from tf_adapters.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ def check(options: argparse.Namespace, file: str) -> None:
       f"give `--{file} FILE` or `--split SPLIT`; got "
       f"{'both' if given else 'neither'}."
     )
+  for name in ("tfds", "tfds_dir"):
+    if given and getattr(options, name) is not None:
+      raise InputError(f"{flag(name)} is for `--split`; got `--{file}`.")
 
 
 def of(

@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import functools
 from collections.abc import Iterator
+from collections.abc import Sequence
 
 import tf_adapters
 from tf_adapters import config as config_lib
@@ -12,11 +13,14 @@ from tf_adapters import settings as settings_lib
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
 from tf_adapters.command_line.command import scores
+from tf_adapters.errors import InputError
 
 
 def train(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters train`."""
-  result = tf_adapters.train(_config(options), overwrite=options.overwrite)
+  config = _config(options)
+  _check_read(options.settings, config.tuning.strategy)
+  result = tf_adapters.train(config, overwrite=options.overwrite)
   if options.json:
     yield json_line(dataclasses.asdict(result))
     return
@@ -59,6 +63,29 @@ def _config(options: argparse.Namespace) -> "tf_adapters.Config":
   return settings_lib.load(path, settings)
 
 
+def _check_read(settings: Sequence[str], strategy: str) -> None:
+  """Refuses what is typed and is of other strategies alone.
+
+  In a file it may stand: one file serves runs of several strategies.
+  """
+  from tf_adapters.modeling import strategies  # imports TensorFlow
+
+  for item in settings:
+    key = item.partition("=")[0]
+    part, _, name = key.partition(".")
+    readers = [
+      f"`{each}`"
+      for each in config_lib.TUNINGS
+      if part in ("adapter", "tuning")
+      and name in strategies.STRATEGIES[each].options
+    ]
+    if readers and f"`{strategy}`" not in readers:
+      raise InputError(
+        f"`{key}` is not read with `tuning.strategy={strategy}`, but with "
+        f"{' and '.join(readers)}."
+      )
+
+
 def _dev_and_test(result: "tf_adapters.TrainResult") -> str:
   if not result.test_metrics:
     return scores(result.metrics)
@@ -94,8 +121,9 @@ def suite(options: argparse.Namespace) -> Iterator[str]:
   )
   publish = functools.partial(table.write, chosen)
   if options.tables:
-    outcomes = run.so_far(chosen)
-    publish(outcomes)
+    with run.alone(chosen):
+      outcomes = run.so_far(chosen)
+      publish(outcomes)
   else:
     say = reporting.Reporter().say
     outcomes = run.run(chosen, say, publish, retry=options.retry)
@@ -103,6 +131,12 @@ def suite(options: argparse.Namespace) -> Iterator[str]:
     yield json_line({"output": str(chosen.output), "runs": len(outcomes)})
   else:
     yield table.markdown(chosen, outcomes)
+  failed = sum(len(outcome.errors) for outcome in outcomes)
+  if failed and not options.tables:
+    raise InputError(
+      f"runs of {options.file} failed: {failed}; {chosen.output / 'table.md'} "
+      "says why, and `--retry` runs them again."
+    )
 
 
 def _suite_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +144,9 @@ def _suite_arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument("--root", metavar="DIR", help="where the data files are")
   parser.add_argument("--output", metavar="DIR", help="where results go")
   parser.add_argument(
-    "--storage", metavar="URL", help="a database of Optuna, as sqlite:///a.db"
+    "--storage",
+    metavar="URL",
+    help="a database of Optuna, as sqlite:///a.db, of this --output alone",
   )
   parser.add_argument(
     "--retry", action="store_true", help="run again what failed before"
@@ -127,7 +163,7 @@ def split(options: argparse.Namespace) -> Iterator[str]:
   from tf_adapters.data import splitting
   from tf_adapters.tasks import tables  # imports TensorFlow
 
-  form = tables.form(options.form)
+  form = tables.form(options.form, "--form")
   parts = splitting.split(options.file, options.output, form, options.seed)
   if options.json:
     yield json_line({"path": options.output, "examples": parts})

@@ -2,6 +2,7 @@
 """Examples: the columns of a source that a task reads, cell by cell checked."""
 
 import dataclasses
+import decimal
 import hashlib
 import json
 import math
@@ -220,18 +221,14 @@ def cell(records: Records, line: int, row: dict, name: str) -> str:
     )
   if isinstance(value, bool | int | float):
     return json.dumps(value)
+  if isinstance(value, decimal.Decimal):  # of Parquet
+    return f"{value:f}"
   if not isinstance(value, str):
     raise InputError(
       f"{records.where(line)}: `{name}` must be text or a number; got "
       f"{_show(value)}."
     )
-  try:
-    value.encode("utf-8")
-  except UnicodeEncodeError:
-    raise InputError(
-      f"{records.where(line)}: `{name}` holds half of a surrogate pair, which "
-      "no UTF-8 text can."
-    ) from None
+  records_lib.encode(f"{records.where(line)}: `{name}`", value)
   return value
 
 

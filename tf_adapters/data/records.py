@@ -7,6 +7,7 @@ import io
 import json
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
@@ -56,7 +57,7 @@ def read(path: str, key: str, form: Form = OWN) -> Records:
   raw = read_bytes(path, key)
   if kind == "parquet":
     return Records(path, _parquet(path, raw), "row")
-  text = _decode(path, raw, form.encoding)
+  text = decode(path, raw, form.encoding)
   if kind == "jsonl":
     return Records(path, _jsonl(path, text))
   records = (_tsv if kind == "tsv" else _csv)(path, text)
@@ -84,7 +85,12 @@ def _kind(path: str, form: Form) -> str:
   return form.format or suffix
 
 
-def _decode(path: str, raw: bytes, encoding: str) -> str:
+def decode(path: str, raw: bytes, encoding: str = "utf-8") -> str:
+  """The text of a file, without a byte order mark.
+
+  Raises:
+    InputError: for bytes that are not UTF-8, with file and line.
+  """
   if encoding != "utf-8":
     try:  # a copy that was saved anew as UTF-8 is read as such
       return raw.decode("utf-8-sig")
@@ -94,9 +100,39 @@ def _decode(path: str, raw: bytes, encoding: str) -> str:
     return raw.decode("utf-8-sig")
   except UnicodeDecodeError as error:
     line = raw.count(b"\n", 0, error.start) + 1
+    raise _not_utf8(f"{path}, line {line}", error) from None
+
+
+def _not_utf8(where: str, error: UnicodeDecodeError) -> InputError:
+  byte = error.object[error.start]
+  return InputError(f"{where}: is not UTF-8 (byte 0x{byte:02x}).")
+
+
+def encode(what: str, text: str) -> bytes:
+  """A text in UTF-8.
+
+  Raises:
+    InputError: saying of `what` that it holds what UTF-8 cannot.
+  """
+  try:
+    return text.encode()
+  except UnicodeEncodeError as error:
     raise InputError(
-      f"{path}, line {line}: is not UTF-8 (byte 0x{raw[error.start]:02x})."
+      f"{what} holds U+{ord(text[error.start]):X}, half of a surrogate pair, "
+      "which no UTF-8 text can."
     ) from None
+
+
+def parse_json(where: str, text: str) -> Any:
+  """What a JSON text says.
+
+  Raises:
+    InputError: naming `where`, for all that Python does not read.
+  """
+  try:
+    return json.loads(text)
+  except (ValueError, RecursionError) as error:
+    raise InputError(f"{where}: is not valid JSON: {error}.") from None
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -150,7 +186,7 @@ def _table(
   for number, fields in records:
     if header is None:
       if form.has_header(fields):
-        header = _header(path, number, fields)
+        header = _header(f"{path}, line {number}", fields)
         continue
       header = list(form.header)
     if form.skip_short and len(fields) < len(header):
@@ -159,12 +195,10 @@ def _table(
     yield number, dict(zip(header, fields, strict=True))
 
 
-def _header(path: str, line: int, fields: list[str]) -> list[str]:
+def _header(where: str, fields: list[str]) -> list[str]:
   for name in fields:
     if fields.count(name) > 1:
-      raise InputError(
-        f"{path}, line {line}: the header names `{name}` more than once."
-      )
+      raise InputError(f"{where}: the header names `{name}` more than once.")
   return fields
 
 
@@ -180,12 +214,7 @@ def _jsonl(path: str, text: str) -> Iterator[tuple[int, dict]]:
   for number, line in _lines(text):
     if not line.strip():
       continue
-    try:
-      row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-      raise InputError(
-        f"{path}, line {number}: is not valid JSON: {error}."
-      ) from None
+    row = parse_json(f"{path}, line {number}", line)
     if not isinstance(row, dict):
       raise InputError(
         f"{path}, line {number}: must be a JSON object; got {line[:40]}."
@@ -204,8 +233,9 @@ def _parquet(path: str, raw: bytes) -> Iterator[tuple[int, dict]]:
   number = 0
   try:
     file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw))
+    _header(path, file.schema_arrow.names)
     for batch in file.iter_batches():
-      for row in batch.to_pylist():
+      for row in _decode_batch(path, number + 1, batch):
         number += 1
         yield number, row
   except (pyarrow.ArrowException, OSError) as error:
@@ -213,3 +243,15 @@ def _parquet(path: str, raw: bytes) -> Iterator[tuple[int, dict]]:
     raise InputError(
       f"{path}: is cut short or damaged, it is not valid Parquet: {reason}."
     ) from None
+
+
+def _decode_batch(path: str, first: int, batch: Any) -> list[dict]:
+  """The rows of a part of a Parquet file, which begins with row `first`."""
+  try:
+    return batch.to_pylist()
+  except UnicodeDecodeError as error:  # somewhere: look for it in each half
+    half = batch.num_rows // 2
+    if not half:
+      raise _not_utf8(f"{path}, row {first}", error) from None
+    rows = _decode_batch(path, first, batch.slice(0, half))
+    return rows + _decode_batch(path, first + half, batch.slice(half))

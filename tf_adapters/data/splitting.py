@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from tf_adapters import checks
 from tf_adapters import files
 from tf_adapters.data.examples import Examples
 from tf_adapters.data.examples import read
@@ -43,8 +44,9 @@ def split(
 
   Raises:
     InputError: for a file that cannot be read, or of fewer than ten examples,
-      or a folder that is there.
+      a folder that is there, or a seed below 0.
   """
+  checks.at_least("--seed", seed, 0)
   place = pathlib.Path(output)
   if place.exists():
     raise InputError(

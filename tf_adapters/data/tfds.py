@@ -45,25 +45,35 @@ def read(source: Split, key: str) -> Records:
     key: The setting or option that named it, for errors.
 
   Raises:
-    InputError: for a data set or a split that there is not, or that cannot
-      be downloaded.
+    InputError: now for a data set or a split that there is not, or that
+      cannot be downloaded; when rows are taken for damaged files.
   """
   # It tells on stdout what it does; stdout is for results.
   with contextlib.redirect_stdout(sys.stderr):
     builder = _builder(source, key)
     _prepare(builder, source, key)
+    columns = _columns(builder, source, key)
     data = _open(builder, source, key)
-  return Records(str(source), _rows(builder, data), "example")
+  data = data.map(lambda row: {name: row[name] for name in columns})
+  batches = _batches(builder, source, data.batch(_BATCH))
+  return Records(str(source), _rows(columns, batches), "example")
 
 
 def _builder(source: Split, key: str) -> Any:
   import tensorflow_datasets as tfds  # after the lines that need no data
 
+  # TFDS would list the whole Hub, and needs a package that we do not.
+  if source.name.startswith("huggingface:"):
+    raise InputError(
+      f"`{key}` takes what TensorFlow Datasets has itself; got "
+      f"{source.name!r}, which is on the Hugging Face Hub: fetch its Parquet "
+      "files and name these."
+    )
   try:
     return tfds.builder(source.name, data_dir=source.folder)
-  # It has no error of its own for an unknown configuration (ValueError) or
-  # version (AssertionError).
-  except (ValueError, AssertionError) as error:
+  # It has no error of its own for an unknown configuration (ValueError),
+  # version (AssertionError) or argument (TypeError).
+  except (ValueError, AssertionError, TypeError) as error:
     raise InputError(
       f"`{key}`: there is no data set {source.name!r} in TensorFlow Datasets"
       f"{_place(source)}{_reason(error)}."
@@ -91,6 +101,7 @@ def _prepare(builder: Any, source: Split, key: str) -> None:
     builder.download_and_prepare()
   except (
     OSError,
+    ImportError,  # of those that need further packages
     AssertionError,  # of those that have to be fetched by hand
     download.DownloadError,
     download.download_manager.NonMatchingChecksumError,
@@ -107,32 +118,64 @@ def _open(builder: Any, source: Split, key: str) -> Any:
   import tensorflow_datasets as tfds
 
   config = tfds.ReadConfig(interleave_cycle_length=1)  # file after file
+  fault = "is empty or reaches beyond the end"
   try:
-    return builder.as_dataset(split=source.split, read_config=config)
-  except (ValueError, AssertionError):
-    names = ", ".join(f"`{name}`" for name in builder.info.splits)
+    # Below 0 where a slice ends before it begins.
+    if builder.info.splits[source.split].num_examples > 0:
+      return builder.as_dataset(split=source.split, read_config=config)
+  except (ValueError, AssertionError, NotImplementedError) as error:
+    if "Requested slice" not in str(error):
+      fault = "is not there"
+  splits = ", ".join(
+    f"`{name}` of {split.num_examples} examples"
+    for name, split in builder.info.splits.items()
+  )
+  raise InputError(
+    f"`{key}`: the split {source.split!r} of the data set {source.name!r} "
+    f"{fault}; it has {splits}."
+  )
+
+
+def _columns(builder: Any, source: Split, key: str) -> dict[str, Any]:
+  """The features that are one text or number an example, by name."""
+  features = dict(builder.info.features.items())
+  columns = {
+    name: feature
+    for name, feature in features.items()
+    if feature.shape == () and hasattr(feature, "np_dtype")
+  }
+  if not columns:
     raise InputError(
-      f"`{key}`: the data set {source.name!r} has no split "
-      f"{source.split!r}; it has {names}."
+      f"`{key}`: the data set {source.name!r} has no column of texts or "
+      f"numbers; it has {', '.join(f'`{name}`' for name in features)}."
+    )
+  return columns
+
+
+def _batches(builder: Any, source: Split, data: Any) -> Iterator[dict]:
+  import tensorflow as tf
+  import tensorflow_datasets as tfds
+
+  try:
+    yield from tfds.as_numpy(data)
+  except tf.errors.OpError as error:
+    # Without the names of the op before and after.
+    reason = error.message.split("}} ")[-1].split(" [Op:")[0]
+    raise InputError(
+      f"{source}: a file in {str(builder.data_dir)!r} is missing, cut short "
+      f"or damaged: {reason}."
     ) from None
 
 
-def _rows(builder: Any, data: Any) -> Iterator[tuple[int, dict]]:
-  import tensorflow_datasets as tfds
-
-  features = dict(builder.info.features.items())
-  plain = [
-    name
-    for name, feature in features.items()
-    if feature.shape == () and hasattr(feature, "np_dtype")
-  ]
-  data = data.map(lambda row: {name: row[name] for name in plain})
+def _rows(
+  columns: dict[str, Any], batches: Iterator[dict]
+) -> Iterator[tuple[int, dict]]:
   number = 0
-  for batch in tfds.as_numpy(data.batch(_BATCH)):
-    columns = {
-      name: _values(features[name], batch[name]) for name in plain
-    }
-    for row in zip(*columns.values(), strict=True):
+  for batch in batches:
+    values = [
+      _values(feature, batch[name]) for name, feature in columns.items()
+    ]
+    for row in zip(*values, strict=True):
       number += 1
       yield number, dict(zip(columns, row, strict=True))
 

@@ -116,7 +116,7 @@ def _size(path: pathlib.Path) -> int:
 def _bar(name: str) -> Iterator[Progress]:
   """Shows how much has come; yields what to call with done and total bytes."""
   with rich.progress.Progress(
-    rich.progress.TextColumn("{task.description}"),
+    rich.progress.TextColumn("{task.description}", markup=False),
     rich.progress.BarColumn(),
     rich.progress.DownloadColumn(),
     rich.progress.TransferSpeedColumn(),

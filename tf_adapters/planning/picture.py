@@ -5,6 +5,7 @@ import os
 import pathlib
 from typing import Any
 
+from tf_adapters import checks
 from tf_adapters import drawing
 from tf_adapters.errors import InputError
 from tf_adapters.planning.costs import Costs
@@ -16,9 +17,7 @@ def check(path: str) -> None:
     raise InputError(
       f"`--picture` takes a file that ends in .png or .svg; got {path!r}."
     )
-  folder = pathlib.Path(path).parent
-  if not folder.is_dir():
-    raise InputError(f"`--picture`: there is no folder {str(folder)!r}.")
+  checks.place("--picture", path)
   drawing.matplotlib("`--picture`")
 
 

@@ -179,18 +179,8 @@ def _get(path: str, place: str, tree: Any, name: str, kind: type) -> Any:
       f"{where}: `{name}` must be {_KINDS[kind]}; got {_short(value)}."
     )
   if kind is str:
-    _check_text(where, name, value)
+    records_lib.encode(f"{where}: `{name}`", value)
   return value
-
-
-def _check_text(where: str, name: str, value: str) -> None:
-  try:
-    value.encode("utf-8")
-  except UnicodeEncodeError:
-    raise InputError(
-      f"{where}: `{name}` holds half of a surrogate pair, which no UTF-8 text "
-      "can."
-    ) from None
 
 
 def _short(value: Any) -> str:
@@ -204,17 +194,5 @@ def _load(path: str, key: str) -> Any:
       f"`{key}` must be a .json file in the form of SQuAD v1.1 for a span "
       f"task; got {path!r}."
     )
-  raw = records_lib.read_bytes(path, key)
-  try:
-    return json.loads(raw.decode("utf-8-sig"))
-  except UnicodeDecodeError as error:
-    line = raw.count(b"\n", 0, error.start) + 1
-    raise InputError(
-      f"{path}, line {line}: is not UTF-8 (byte 0x{raw[error.start]:02x})."
-    ) from None
-  except json.JSONDecodeError as error:
-    raise InputError(
-      f"{path}, line {error.lineno}: is not valid JSON: {error.msg}."
-    ) from None
-  except RecursionError:
-    raise InputError(f"{path}: is not valid JSON: too deep.") from None
+  text = records_lib.decode(path, records_lib.read_bytes(path, key))
+  return records_lib.parse_json(path, text)

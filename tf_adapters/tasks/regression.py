@@ -59,8 +59,15 @@ class Regression(TextTask):
 
   def targets(self, examples: Examples) -> np.ndarray:
     """Standardised targets, float32 `[examples]`."""
-    values = (_numbers(examples) - self.mean) / self.stddev
-    return values.astype(np.float32)
+    values = _numbers(examples)
+    # One -1 may be a target; where all are, no correlation is defined anyway.
+    if (values == -1).all():
+      raise InputError(
+        f"{examples.path}: every row has the target -1, which in TensorFlow "
+        "Datasets and on the Hugging Face Hub stands for none; a score needs "
+        "targets."
+      )
+    return ((values - self.mean) / self.stddev).astype(np.float32)
 
   def loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Squared error of each example, `[batch]`."""

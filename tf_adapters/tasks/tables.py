@@ -96,9 +96,9 @@ def get(name: str, key: str = "data.form") -> Table:
   return tables[name]
 
 
-def form(name: str) -> Form:
-  """The form that `data.form` names; empty: the package's own."""
-  return get(name).form if name else OWN
+def form(name: str | None, key: str = "data.form") -> Form:
+  """The form of a task's table; without a name the package's own."""
+  return get(name, key).form if name else OWN
 
 
 def _table(name: str, collection: str, fields: dict[str, Any]) -> Table:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tf_adapters.data import records
+from tf_adapters.errors import InputError
 from tf_adapters.tokens import packing
 from tf_adapters.tokens import text as text_lib
 
@@ -71,9 +73,15 @@ def in_chunks(
 
   Args:
     function: Takes string `[some]` of each column, returns tensors.
-    columns: As long as one another.
+    columns: `texts` and perhaps `texts_b`, as long as one another.
+
+  Raises:
+    InputError: naming the first that is no text.
   """
-  columns = tuple(tf.constant(list(column), tf.string) for column in columns)
+  columns = tuple(
+    tf.constant(_encoded(name, column), tf.string)
+    for name, column in zip(("texts", "texts_b"), columns, strict=False)
+  )
   if len(columns[0]) <= _CHUNK:  # a pipeline would take longer to start
     chunks = [[value.numpy() for value in function(*columns)]]
   else:
@@ -82,6 +90,18 @@ def in_chunks(
       function, num_parallel_calls=tf.data.AUTOTUNE
     ).as_numpy_iterator()
   return [np.concatenate(part) for part in zip(*chunks, strict=True)]
+
+
+def _encoded(name: str, texts: Sequence[str | bytes]) -> list[bytes]:
+  encoded = []
+  for number, text in enumerate(texts, start=1):
+    what = f"text {number} of `{name}`"
+    if isinstance(text, str):
+      text = records.encode(what, text)
+    if not isinstance(text, bytes):
+      raise InputError(f"{what} must be text; got {text!r:.60}.")
+    encoded.append(text)
+  return encoded
 
 
 def assemble(data: Tokenised, plan: packing.Plan) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ import rich.box
 import rich.console
 import rich.progress
 import rich.table
+import rich.text
 
 from tf_adapters.modeling import tuning
 
@@ -53,7 +54,8 @@ class Reporter:
 
   def say(self, message: str) -> None:
     """Shows one line."""
-    self._console.print(message, highlight=False, soft_wrap=True)
+    # As text, or names of files and tasks would be read as markup.
+    self._console.print(rich.text.Text(message), soft_wrap=True)
 
   @contextlib.contextmanager
   def counting(
@@ -61,7 +63,7 @@ class Reporter:
   ) -> Iterator[Callable[[int], None]]:
     """Shows a bar of `total`; yields what takes how many are done."""
     with rich.progress.Progress(
-      rich.progress.TextColumn("{task.description}"),
+      rich.progress.TextColumn("{task.description}", markup=False),
       rich.progress.BarColumn(),
       rich.progress.MofNCompleteColumn(),
       rich.progress.TimeRemainingColumn(),
