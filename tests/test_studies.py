@@ -65,8 +65,10 @@ def write_study(folder, kind, **changes):
     "series": SERIES[kind],
     **changes,
   }
+  root = pathlib.Path(tree["root"])
+  root.mkdir(exist_ok=True)
   for name in ("t.tsv", "d.tsv"):
-    (folder / name).touch()
+    (root / name).touch()
   path = folder / f"{kind}.yaml"
   path.write_text(yaml.safe_dump(tree), encoding="utf-8")
   return str(path)
@@ -256,9 +258,6 @@ def test_what_another_grid_has_run_is_not_run_again(tmp_path, trained):
   )
   run_lib.run(one_rate, lambda message: None, "")
   assert len(trained) == 4
-  (tmp_path / "data").mkdir()
-  for name in ("t.tsv", "d.tsv"):
-    (tmp_path / "data" / name).touch()
   more_rates = load(
     tmp_path,
     "size",

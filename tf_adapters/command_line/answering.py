@@ -180,14 +180,14 @@ def _check_texts_alone(options: argparse.Namespace) -> None:
 
 def _check_source(options: argparse.Namespace) -> None:
   """Before anything is loaded: what to read, and where answers go."""
-  from tf_adapters.tasks import tables  # imports TensorFlow
-
   sources.check(options, "input")
-  tables.form(options.form, "--form")
   if options.output is not None:
     if options.glue is not None:
       raise InputError("`--output` does not go with `--glue`.")
     checks.place("--output", options.output)
+  from tf_adapters.tasks import tables  # imports TensorFlow
+
+  tables.form(options.form, "--form")
 
 
 def _write_predictions(path: str, ids: list[str], answers: list[dict]) -> None:

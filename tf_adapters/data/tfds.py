@@ -118,19 +118,26 @@ def _open(builder: Any, source: Split, key: str) -> Any:
   import tensorflow_datasets as tfds
 
   config = tfds.ReadConfig(interleave_cycle_length=1)  # file after file
-  fault = "is empty or reaches beyond the end"
   try:
     # Below 0 where a slice ends before it begins.
     if builder.info.splits[source.split].num_examples > 0:
       return builder.as_dataset(split=source.split, read_config=config)
+  # It has no error of its own: ValueError is a name that is not there, what is
+  # no slice, or one beyond the end; NotImplementedError is a slice of `all`.
   except (ValueError, AssertionError, NotImplementedError) as error:
     if "Requested slice" not in str(error):
-      fault = "is not there"
+      raise _no_split(builder, source, key, "is not there") from None
+  raise _no_split(builder, source, key, "is empty or reaches beyond the end")
+
+
+def _no_split(
+  builder: Any, source: Split, key: str, fault: str
+) -> InputError:
   splits = ", ".join(
     f"`{name}` of {split.num_examples} examples"
     for name, split in builder.info.splits.items()
   )
-  raise InputError(
+  return InputError(
     f"`{key}`: the split {source.split!r} of the data set {source.name!r} "
     f"{fault}; it has {splits}."
   )

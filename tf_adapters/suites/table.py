@@ -70,29 +70,10 @@ def markdown(suite: Suite, outcomes: Sequence[Outcome]) -> str:
 
 def table_of_cells(outcomes: Sequence[Outcome]) -> str:
   """What `markdown` shows, as CSV: scores as they are, parameters per task."""
-  rows = []
-  for outcome in outcomes:
-    best, values = outcome.best, _scores(outcome)
-    result = best.result if best else {}
-    mean, error = mean_and_error(values) if values else ("", None)
-    rows.append([
-      outcome.cell.task,
-      outcome.cell.method,
-      outcome.metric,
-      _set([outcome]),
-      mean,
-      "" if error is None else error,
-      len(outcome.repeats),
-      len(outcome.repeats) - len(values),
-      outcome.left,
-      _settings(best) if best else "",
-      result.get("trainable_parameters", ""),
-      result.get("encoder_parameters", ""),
-    ])
   return _csv(
     "task,method,metric,set,mean,standard_error,seeds,undefined,left,settings,"
     "trained_parameters,encoder_parameters",
-    rows,
+    [_cell_row(outcome) for outcome in outcomes],
   )
 
 
@@ -115,6 +96,26 @@ def _csv(header: str, rows: Sequence[list]) -> str:
   writer = csv.writer(text, lineterminator="\n")
   writer.writerows([header.split(","), *rows])
   return text.getvalue()
+
+
+def _cell_row(outcome: Outcome) -> list:
+  best, values = outcome.best, _scores(outcome)
+  result = best.result if best else {}
+  mean, error = mean_and_error(values) if values else ("", None)
+  return [
+    outcome.cell.task,
+    outcome.cell.method,
+    outcome.metric,
+    _set([outcome]),
+    mean,
+    "" if error is None else error,
+    len(outcome.repeats),
+    _undefined(outcome),
+    outcome.left,
+    _settings(best) if best else "",
+    result.get("trainable_parameters", ""),
+    result.get("encoder_parameters", ""),
+  ]
 
 
 def _run_row(outcome: Outcome, trial: Trial) -> list:
@@ -149,6 +150,11 @@ def _scores(outcome: Outcome) -> list[float]:
   return [value for value in found if value is not None]
 
 
+def _undefined(outcome: Outcome) -> int:
+  """Of how many seeds the score is."""
+  return len(outcome.repeats) - len(_scores(outcome))
+
+
 def _cell(outcome: Outcome | None) -> str:
   if outcome is None:
     return "–"
@@ -161,8 +167,7 @@ def _cell(outcome: Outcome | None) -> str:
   shown = _show(mean, outcome.metric)
   if error is not None:
     shown += f" ± {_show(error, outcome.metric)}"
-  if len(values) < len(outcome.repeats):
-    undefined = len(outcome.repeats) - len(values)
+  if undefined := _undefined(outcome):
     shown += f", undefined in {undefined} of {len(outcome.repeats)}"
   return shown
 
