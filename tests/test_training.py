@@ -8,7 +8,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -168,32 +167,40 @@ def as_arguments(tree):
   return [f"{key}={value}" for key, value in tree.items()]
 
 
+# Dies when the sixth epoch has been scored.
+DYING = """
+import os, signal, sys
+from tf_adapters.__main__ import main
+from tf_adapters.training import reporting
+def dying(self, epoch, scores, best):
+  if epoch == 6:
+    os.kill(os.getpid(), signal.SIGKILL)
+reporting.Reporter.evaluation = dying
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
+
+
 def test_killed_run_continues_to_the_same_module(
   encoder_folder, task_files, tmp_path
 ):
-  changes = {"train.epochs": 60, "train.checkpoint_steps": 4}
+  changes = {"train.epochs": 12, "train.checkpoint_steps": 4}
   calm, killed = tmp_path / "calm", tmp_path / "killed"
-  arguments = as_arguments(
-    settings(encoder_folder, task_files, "STORE", **changes)
-  )
 
-  def run(store):
-    named = [a.replace("store=STORE", f"store={store}") for a in arguments]
-    return start_training(named)
+  def arguments(store):
+    return as_arguments(settings(encoder_folder, task_files, store, **changes))
 
-  done = run(calm)
+  done = start_training(arguments(calm))
   output, _ = done.communicate(timeout=300)
   assert done.returncode == 0
   checkpoints = killed / "runs/mood/checkpoints"
-  victim = run(killed)
-  deadline = time.time() + 120
-  while not (checkpoints / "checkpoint").exists():  # written last
-    assert time.time() < deadline and victim.poll() is None
-    time.sleep(0.005)
-  victim.send_signal(signal.SIGKILL)
-  victim.communicate()
+  victim = subprocess.run(
+    [sys.executable, "-c", DYING, *arguments(killed)],
+    capture_output=True, timeout=300, check=False,
+  )
+  assert victim.returncode == -signal.SIGKILL, victim.stderr.decode()
+  assert (checkpoints / "checkpoint").exists()
   assert not (killed / "tasks/mood").exists()
-  survivor = run(killed)
+  survivor = start_training(arguments(killed))
   second, errors = survivor.communicate(timeout=300)
   assert survivor.returncode == 0
   assert b"resumed at step" in errors
