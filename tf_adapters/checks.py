@@ -40,6 +40,18 @@ def share(key: str, value: float) -> None:
     raise InputError(f"`{key}` must be at least 0 and below 1; got {value}.")
 
 
+def literal(key: str, path: str | os.PathLike) -> None:
+  """Raises `InputError` for a path that TensorFlow reads as a pattern.
+
+  It would write variables there, and later find none or those of others.
+  """
+  if any(letter in str(path) for letter in "*?[\\"):
+    raise InputError(
+      f"`{key}` must be a path without `*`, `?`, `[` and `\\`, by which "
+      f"TensorFlow takes it for a pattern; got {str(path)!r}."
+    )
+
+
 def place(key: str, path: str) -> None:
   """Raises `InputError` if a file cannot be written there."""
   folder = pathlib.Path(path).parent

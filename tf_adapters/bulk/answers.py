@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_adapters import checks
 from tf_adapters.bulk import places
 from tf_adapters.client.signatures import OUTPUTS
 from tf_adapters.errors import InputError
@@ -52,6 +53,7 @@ def find(export: str, task: str) -> Asked:
     InputError: if it is no export, or has no such task.
   """
   folder = _version(places.absolute(export), export)
+  checks.literal("--export", folder)
   tasks = _tasks(places.join(folder, _DESCRIPTION))
   if task not in tasks:
     names = ", ".join(repr(name) for name in sorted(tasks)[:_MOST])

@@ -5,6 +5,7 @@ import pathlib
 
 from official.nlp.modeling.networks import bert_encoder
 
+from tf_adapters import checks
 from tf_adapters.checkpoints import huggingface
 from tf_adapters.checkpoints import minilm
 from tf_adapters.checkpoints import saved_model
@@ -60,6 +61,7 @@ def _read(
 ) -> bert_encoder.BertEncoderV2:
   if (folder / "config.json").exists():
     return huggingface.read(folder, source, lower_case)
+  checks.literal("encoder", folder)
   if (folder / "bert_config.json").exists():
     return tensorflow_bert.read(folder, source, lower_case)
   if (folder / saved_model.INDEX).exists():

@@ -94,6 +94,7 @@ def export(
       that it does not have or that are not as they were served.
     ExportError: if the server would refuse what was made.
   """
+  checks.literal("output", output)
   if keep is not None:
     checks.at_least("keep", keep, 1)
   if precision is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters import checks
 from tf_adapters import json_files
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
@@ -151,9 +152,11 @@ def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
       if cell is not None:
         _check_runs(path, cell)
         cells.append(dataclasses.replace(cell, version=_version(cell)))
+  output = fields.text(path, tree, "output", "suite")
+  checks.literal("output", output)
   return Suite(
     path,
-    pathlib.Path(fields.text(path, tree, "output", "suite")),
+    pathlib.Path(output),
     fields.text(path, tree, "storage", ""),
     tuple(cells),
   )

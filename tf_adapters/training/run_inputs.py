@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tf_adapters import checks
 from tf_adapters import config as config_lib
 from tf_adapters import data
 from tf_adapters import json_files
@@ -37,6 +38,7 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
     InputError: for settings or data that are not allowed.
   """
   config = config_lib.with_max_length(config)
+  checks.literal("store", config.store)
   store = store_lib.Store(config.store)
   store_lib.check_name(config.task.name)
   if not overwrite:
