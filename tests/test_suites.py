@@ -2,8 +2,9 @@
 """A suite runs every point once, whoever dies, and reports what it chose."""
 
 import csv
-import json
+import dataclasses
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -588,26 +589,33 @@ def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
 # --- All of it -------------------------------------------------------------
 
 
-def write_mood(folder, encoder, **train):
+def write_mood(folder, encoder, train, **changes):
   """A suite of one small task."""
   train_file, dev = tiny.write_task(folder)
-  return write_suite(
-    folder,
-    settings={
+  data = {"data.train": train_file, "data.eval": dev, "data.test": dev}
+  tree = {
+    "settings": {
       "encoder": str(encoder),
       "adapter.size": 4,
       "train": {"batch_size": 8, **train},
       "data.max_length": 32,
     },
-    tasks={"mood": {"data.train": train_file, "data.eval": dev}},
-    methods={"adapter": {}},
-    search={},
-    seeds=[0],
-  )
+    "tasks": {"mood": data},
+    "methods": {"adapter": {}},
+    "search": {},
+    "seeds": [0],
+    **changes,
+  }
+  return write_suite(folder, **tree)
+
+
+def run_suite(path, *options):
+  command = [sys.executable, "-m", "tf_adapters", "suite", path, *options]
+  return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def test_a_run_ends_with_its_suite(encoder_folder, tmp_path):
-  path = write_mood(tmp_path, encoder_folder, epochs=100_000)
+  path = write_mood(tmp_path, encoder_folder, {"epochs": 100_000})
   suite = subprocess.Popen([sys.executable, "-m", "tf_adapters", "suite", path])
   place = "results/runs/mood/adapter-*/store/runs/mood/curves"
   try:
@@ -628,7 +636,7 @@ def is_free(lock):
 
 
 def test_a_suite_whose_runs_failed_says_so_and_has_a_status(tmp_path):
-  path = write_mood(tmp_path, tmp_path / "nothing")
+  path = write_mood(tmp_path, tmp_path / "nothing", {})
   done = subprocess.run(
     [sys.executable, "-m", "tf_adapters", "suite", path],
     capture_output=True,
@@ -644,79 +652,106 @@ def test_a_suite_whose_runs_failed_says_so_and_has_a_status(tmp_path):
   )
 
 
-def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
-  encoder_folder, tmp_path
-):
-  train, dev = tiny.write_task(tmp_path)
-  path = write_suite(
-    tmp_path,
-    settings={
-      "encoder": str(encoder_folder),
-      "adapter.size": 4,
-      "train.epochs": 3,
-      "train.batch_size": 8,
-      "data.max_length": 32,
-    },
-    tasks={"mood": {"data.train": train, "data.eval": dev, "data.test": dev}},
+@dataclasses.dataclass(frozen=True)
+class Ended:
+  """A suite that has run.
+
+  Attributes:
+    path: Of its file.
+    output: Its folder of results.
+    shown: What it has written to stdout.
+    chosen: The row of runs.csv of each seed of the chosen rate.
+    score: Their mean and standard error on the test set, as tables have them.
+  """
+
+  path: str
+  output: pathlib.Path
+  shown: str
+  chosen: list[dict[str, str]]
+  score: str
+
+
+@pytest.fixture(scope="module")
+def ended(encoder_folder, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("suite")
+  path = write_mood(
+    folder,
+    encoder_folder,
+    {"epochs": 3},
     methods={"adapter": {}, "ngrams": {"baseline": True}},
     search={"train.learning_rate": [0.01, 1e-7]},
+    seeds=[0, 1],
   )
-  command = [sys.executable, "-m", "tf_adapters", "suite", path]
-  done = subprocess.run(command, capture_output=True, text=True, check=True)
-  output = tmp_path / "results"
-  assert done.stdout.strip() == (output / "table.md").read_text().strip()
-  assert not list((output / "runs").glob("*/*"))  # nothing is left of runs
-  assert str(tmp_path) not in (output / "journal.log").read_text()
+  done, output = run_suite(path), folder / "results"
+  runs = {r["settings"]: r for r in rows(output) if r["method"] == "adapter"}
+  searched = [f"train.learning_rate={rate}" for rate in ("0.01", "1e-07")]
+  best = max(searched, key=lambda settings: float(runs[settings]["dev"]))
+  chosen = [runs[best], runs["train.seed=1"]]
+  tests = [100 * float(row["test"]) for row in chosen]
+  score = f"{np.mean(tests):.2f} ± {scipy.stats.sem(tests):.2f}"
+  return Ended(path, output, done.stdout, chosen, score)
 
-  rows = list(csv.DictReader((output / "runs.csv").open(encoding="utf-8")))
-  runs = {row["settings"]: row for row in rows if row["method"] == "adapter"}
-  searched = {
-    rate: float(runs[f"train.learning_rate={rate}"]["dev"])
-    for rate in ("0.01", "1e-07")
-  }
-  best = max(searched, key=searched.get)
-  seeds = [runs[f"train.learning_rate={best}"], runs["train.seed=1"]]
-  assert all(row["chosen"] == "yes" for row in seeds)
+
+def rows(output):
+  with (output / "runs.csv").open(encoding="utf-8") as file:
+    return list(csv.DictReader(file))
+
+
+def test_a_suite_chooses_by_dev_and_repeats_with_other_seeds(
+  ended, encoder_folder, tmp_path
+):
+  assert all(row["chosen"] == "yes" for row in ended.chosen)
+  data = yaml.safe_load(pathlib.Path(ended.path).read_text(encoding="utf-8"))
+  rate = ended.chosen[0]["settings"].removeprefix("train.learning_rate=")
   again = tf_adapters.train(
     {
+      **data["settings"],
+      **data["tasks"]["mood"],
       "task.name": "mood",
-      "encoder": str(encoder_folder),
       "store": str(tmp_path / "store"),
-      "data.train": train,
-      "data.eval": dev,
-      "data.max_length": 32,
-      "adapter.size": 4,
-      "train.epochs": 3,
-      "train.batch_size": 8,
-      "train.learning_rate": float(best),
-      "train.seed": 1,
+      "train": {
+        "batch_size": 8, "epochs": 3, "learning_rate": float(rate), "seed": 1
+      },
     },
     reporter=Silent(),
   )
-  assert float(seeds[1]["dev"]) == pytest.approx(again.metrics["accuracy"])
-  tests = [100 * float(row["test"]) for row in seeds]
-  mean, error = np.mean(tests), scipy.stats.sem(tests)
-  assert f"| mood | accuracy | test | {mean:.2f} ± {error:.2f} |" in done.stdout
-  # Once more: all is there, nothing runs, nothing is added.
-  began = json.dumps(sorted(str(p) for p in output.rglob("*")))
-  journal = (output / "journal.log").read_bytes()
-  for more in ([], ["--tables"]):
-    repeated = subprocess.run(
-      [*command, *more], capture_output=True, text=True, check=True
-    )
-    assert repeated.stdout == done.stdout
-    assert "seed=" not in repeated.stderr
-  assert json.dumps(sorted(str(p) for p in output.rglob("*"))) == began
-  assert (output / "journal.log").read_bytes() == journal
-  # A grid that has grown: its tables know what the smaller one has run.
-  tree = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
-  tree["search"]["train.learning_rate"].append(1e-3)
-  pathlib.Path(path).write_text(yaml.safe_dump(tree), encoding="utf-8")
-  grown = subprocess.run(
-    [*command, "--tables"], capture_output=True, text=True, check=True
+  assert float(ended.chosen[1]["dev"]) == pytest.approx(
+    again.metrics["accuracy"]
   )
-  assert f"| {mean:.2f} ± {error:.2f} |" in grown.stdout
+  assert f"| mood | accuracy | test | {ended.score} |" in ended.shown
+
+
+def test_a_suite_leaves_tables_and_a_journal_without_paths(ended):
+  output = ended.output
+  assert ended.shown.strip() == (output / "table.md").read_text().strip()
+  assert not list((output / "runs").glob("*/*"))  # nothing is left of runs
+  assert str(output.parent) not in (output / "journal.log").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--tables"]])
+def test_what_has_run_does_not_run_again(ended, options):
+  output = ended.output
+  before = sorted(output.rglob("*"))
+  journal = (output / "journal.log").read_bytes()
+  repeated = run_suite(ended.path, *options)
+  assert repeated.stdout == ended.shown
+  assert "seed=" not in repeated.stderr
+  assert sorted(output.rglob("*")) == before
+  assert (output / "journal.log").read_bytes() == journal
+
+
+def test_tables_of_a_grid_that_has_grown_know_what_the_smaller_has_run(
+  ended, tmp_path
+):
+  tree = yaml.safe_load(pathlib.Path(ended.path).read_text(encoding="utf-8"))
+  tree["search"]["train.learning_rate"].append(1e-3)
+  output = tmp_path / "results"
+  shutil.copytree(ended.output, output)
+  journal, before = (output / "journal.log").read_bytes(), rows(output)
+  grown = run_suite(
+    write_suite(tmp_path, **tree | {"output": str(output)}), "--tables"
+  )
+  assert f"| {ended.score} |" in grown.stdout
   assert "* mood/adapter: 1\n" in grown.stdout
-  now = list(csv.DictReader((output / "runs.csv").open(encoding="utf-8")))
-  assert sorted(map(str, now)) == sorted(map(str, rows))
+  assert sorted(map(str, rows(output))) == sorted(map(str, before))
   assert (output / "journal.log").read_bytes() == journal

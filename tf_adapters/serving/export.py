@@ -100,44 +100,51 @@ def export(
   if precision is not None:
     checks.one_of("precision", precision, _PRECISIONS)
   source, base = Store(store), pathlib.Path(output)
-  if isinstance(tasks, Change):
-    before = versions.newest(base)
-    merge = merge or before.get("merge") is True
-    examples = examples or before.get("examples") is True
-    precision = precision or before.get("precision")
-  precision = precision or _PRECISIONS[0]
+  before = versions.newest(base) if isinstance(tasks, Change) else {}
+  form = {
+    "merge": merge or before.get("merge") is True,
+    "examples": examples or before.get("examples") is True,
+    "precision": precision or before.get("precision") or _PRECISIONS[0],
+  }
   loaded = _load(source, base, tasks)
   encoder = load_encoder(source.encoder_path())
   source.check_encoder(pretrained.of(encoder).fingerprint)
-  served = loading.load(encoder, loaded, merge)
+  served = loading.load(encoder, loaded, form["merge"])
   _report(encoder, served, reporter or reporting.Reporter())
   made = signatures_lib.make(
-    encoder, served, examples=examples, warm=_WARM, precision=precision
+    encoder,
+    served,
+    examples=form["examples"],
+    warm=_WARM,
+    precision=form["precision"],
   )
   with files.folder_aside(base, "version") as aside:
     with writing.as_os_error(str(base)):
-      tf.saved_model.save(
-        made.root,
-        str(aside),
-        signatures=made.signatures,
-        # Nobody trains what is served.
-        options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
-      )
-    stubs.shorten(aside)
-    description = _describe(served)
-    description |= {
-      "merge": merge, "examples": examples, "precision": precision
-    }
-    extra = aside / "assets.extra"
-    extra.mkdir()
-    (extra / "tasks.json").write_bytes(json_files.encode(description))
-    warmup.write_requests(aside, made.requests)
-    warmup.write_batching(aside)
+      _write(aside, made, {**_describe(served), **form})
     checking.check(aside, made.requests)
     place = versions.publish(aside, base)
   if keep is not None:
     versions.keep(base, keep)
   return str(place)
+
+
+def _write(
+  aside: pathlib.Path, made: signatures_lib.Served, description: dict
+) -> None:
+  """Writes the SavedModel and what lies beside it."""
+  tf.saved_model.save(
+    made.root,
+    str(aside),
+    signatures=made.signatures,
+    # Nobody trains what is served.
+    options=tf.saved_model.SaveOptions(experimental_custom_gradients=False),
+  )
+  stubs.shorten(aside)
+  extra = aside / "assets.extra"
+  extra.mkdir()
+  (extra / "tasks.json").write_bytes(json_files.encode(description))
+  warmup.write_requests(aside, made.requests)
+  warmup.write_batching(aside)
 
 
 def _load(source: Store, base: pathlib.Path, tasks) -> list:

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import math
 import pathlib
+from collections.abc import Callable
 
 import orbit
 import tensorflow as tf
@@ -100,42 +101,16 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   distribution.wait_for_all(trainer.strategy)
   best = _BestEpoch(trainer)
   iterations = trainer.optimizer.iterations
-  checkpoint = tf.train.Checkpoint(
-    trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
-  )
-  # Made here by every worker at once; made at the first save it would be made
-  # by the chief alone, who would wait for the others for ever.
-  _ = checkpoint.save_counter
-  manager = tf.train.CheckpointManager(
-    checkpoint,
-    str(folder / "checkpoints"),
-    max_to_keep=1,
-    step_counter=iterations,
-  )
-  chief = distribution.is_chief(trainer.strategy)
+  manager = _checkpoints(trainer, best, folder)
 
   def save(_=None):
-    if chief:
+    if distribution.is_chief(trainer.strategy):
       with writing.as_os_error(manager.directory):
         manager.save(int(iterations.numpy()))
 
   # Orbit prints what it also logs; stdout is for results.
   with contextlib.redirect_stdout(io.StringIO()):
-    controller = orbit.Controller(
-      global_step=iterations,
-      trainer=trainer,
-      evaluator=trainer,
-      strategy=trainer.strategy,
-      steps_per_loop=lambda step: _steps_to_next_stop(trainer, int(step)),
-      checkpoint_manager=manager,
-      train_actions=[
-        orbit.actions.ConditionalAction(
-          lambda _: _is_checkpoint(trainer, int(iterations.numpy())), save
-        )
-      ],
-      summary_dir=str(folder / "curves/train") if chief else None,
-      eval_summary_dir=str(folder / "curves/dev") if chief else None,
-    )
+    controller = _controller(trainer, manager, save, folder)
     _check_same_step(trainer, folder)
     with trainer.reporter.running(trainer.steps, int(iterations.numpy())):
       while best.evaluated.numpy() < trainer.config.epochs:
@@ -148,6 +123,50 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   best.take()
   metrics = {} if trainer.problem.dev is None else trainer.final_scores()
   return Result(metrics, best.epoch, trainer.examples_per_s)
+
+
+def _checkpoints(
+  trainer: Trainer, best: _BestEpoch, folder: pathlib.Path
+) -> tf.train.CheckpointManager:
+  iterations = trainer.optimizer.iterations
+  checkpoint = tf.train.Checkpoint(
+    trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
+  )
+  # Made here by every worker at once; made at the first save it would be made
+  # by the chief alone, who would wait for the others for ever.
+  _ = checkpoint.save_counter
+  return tf.train.CheckpointManager(
+    checkpoint,
+    str(folder / "checkpoints"),
+    max_to_keep=1,
+    step_counter=iterations,
+  )
+
+
+def _controller(
+  trainer: Trainer,
+  manager: tf.train.CheckpointManager,
+  save: Callable[..., None],
+  folder: pathlib.Path,
+) -> orbit.Controller:
+  """Orbit's, which begins with the checkpoint that is there, if one is."""
+  iterations = trainer.optimizer.iterations
+  chief = distribution.is_chief(trainer.strategy)
+  return orbit.Controller(
+    global_step=iterations,
+    trainer=trainer,
+    evaluator=trainer,
+    strategy=trainer.strategy,
+    steps_per_loop=lambda step: _steps_to_next_stop(trainer, int(step)),
+    checkpoint_manager=manager,
+    train_actions=[
+      orbit.actions.ConditionalAction(
+        lambda _: _is_checkpoint(trainer, int(iterations.numpy())), save
+      )
+    ],
+    summary_dir=str(folder / "curves/train") if chief else None,
+    eval_summary_dir=str(folder / "curves/dev") if chief else None,
+  )
 
 
 def _check_same_step(trainer: Trainer, folder: pathlib.Path) -> None:
