@@ -30,11 +30,14 @@ demo: $(INSTALLED)
 	$(BIN)/tf-adapters demo --output demo
 
 # In three runs, since TensorFlow keeps what a process has made: in one run
-# the two workers would come to 20 GB.
+# the two workers would come to 20 GB. Files in this order, or xdist begins with
+# those of many tests and one worker ends alone with a long file of few.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -q
+
 test: $(INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests/test_[a-c]*.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests/test_[d-r]*.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q tests/test_[s-z]*.py
+	$(PYTEST) tests/test_[a-c]*.py
+	$(PYTEST) tests/test_[d-r]*.py
+	$(PYTEST) tests/test_workers.py tests/test_[s-z]*.py
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
