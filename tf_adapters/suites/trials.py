@@ -173,10 +173,10 @@ class Trials:
     with contextlib.ExitStack() as held:
       # One process at a time, or two would draw the same point.
       with storage_lib.choosing(self._folder):
+        running = self._running(study)
         if self._is_shared:
-          running = bool(self._running(study))
-          storage_lib.claim(study, self._folder, running, self._retry)
-        self._enqueue_ended(study, space)
+          storage_lib.claim(study, self._folder, bool(running), self._retry)
+        self._enqueue_ended(study, space, running)
         trial = None
         if self._is_left(study, space):
           trial = study.ask()
@@ -195,9 +195,11 @@ class Trials:
     state = self._optuna.trial.TrialState.RUNNING
     return study.get_trials(deepcopy=False, states=[state])
 
-  def _enqueue_ended(self, study, space: Mapping[str, tuple]) -> None:
+  def _enqueue_ended(
+    self, study, space: Mapping[str, tuple], running: Iterable[Any]
+  ) -> None:
     """Trials whose process has ended go to the front, to be run again."""
-    for trial in self._running(study):
+    for trial in running:
       try:
         with files.lock(self._lock(study, trial.number), wait=False):
           pass
