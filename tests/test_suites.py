@@ -609,9 +609,11 @@ def write_mood(folder, encoder, train, **changes):
   return write_suite(folder, **tree)
 
 
-def run_suite(path, *options):
+def run_suite(path, *options, status=0):
   command = [sys.executable, "-m", "tf_adapters", "suite", path, *options]
-  return subprocess.run(command, capture_output=True, text=True, check=True)
+  done = subprocess.run(command, capture_output=True, text=True, check=False)
+  assert done.returncode == status, done.stderr
+  return done
 
 
 def test_a_run_ends_with_its_suite(encoder_folder, tmp_path):
@@ -637,13 +639,7 @@ def is_free(lock):
 
 def test_a_suite_whose_runs_failed_says_so_and_has_a_status(tmp_path):
   path = write_mood(tmp_path, tmp_path / "nothing", {})
-  done = subprocess.run(
-    [sys.executable, "-m", "tf_adapters", "suite", path],
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == 2
+  done = run_suite(path, status=2)
   assert "* mood/adapter : exit status 2: tf-adapters: " in done.stdout
   last = done.stderr.strip().splitlines()[-1]
   assert last == (
