@@ -310,6 +310,34 @@ def test_what_a_method_says_goes_over_the_task_and_the_suite(tmp_path):
   assert (adapter.seeds, full.seeds) == ((0, 1), (7,))
 
 
+def test_what_a_task_searches_is_added_to_what_is_searched_for_all(tmp_path):
+  files = {"data.train": "t.tsv", "data.eval": "d.tsv"}
+  path = write_suite(
+    tmp_path,
+    tasks={
+      "mood": files,
+      "topic": {**files, "search": {"train.epochs": [4, 8]}},
+    },
+    methods={
+      "adapter": {},
+      "full": {"search": {"train.epochs": [1]}},  # over the task's
+      "ngrams": {"baseline": True},
+    },
+  )
+  grids = {cell.name: list(cell.points) for cell in plan.load(path).cells}
+  rates = [{"train.learning_rate": rate} for rate in (0.01, 0.001)]
+  assert grids == {
+    "mood/adapter": rates,
+    "mood/full": [{"train.epochs": 1}],
+    "mood/ngrams": [{}],
+    "topic/adapter": [
+      {"train.epochs": epochs, **rate} for epochs in (4, 8) for rate in rates
+    ],
+    "topic/full": [{"train.epochs": 1}],
+    "topic/ngrams": [{}],
+  }
+
+
 @pytest.mark.parametrize(
   ("changes", "message"),
   [
@@ -328,6 +356,10 @@ def test_what_a_method_says_goes_over_the_task_and_the_suite(tmp_path):
     (
       {"search": {"train.learning_rate": [0.1, -1]}},
       "mood/adapter: `train.learning_rate` must be a finite number above 0",
+    ),
+    (
+      {"tasks": {"mood": {"search": {"train.epochs": 3}}}},
+      "`tasks.mood`: `search.train.epochs` takes a list of values; got 3.",
     ),
     ({"settings": {"task.name": "x"}}, "the suite itself sets `task.name`."),
     ({"settings": {"train.epoch": 1}}, "unknown key `train.epoch`"),

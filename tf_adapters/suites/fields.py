@@ -38,6 +38,14 @@ def is_baseline(where: str, settings: Mapping) -> bool:
   return baseline
 
 
+def task(where: str, tree: Any) -> tuple[dict[str, Any], dict[str, tuple]]:
+  """The dotted settings of a task, and what it searches."""
+  check_mapping(where, tree or {})
+  settings = dict(tree or {})
+  search = space(where, settings.pop("search", None))
+  return flat(where, settings), search
+
+
 def flat(where: str, tree: Any) -> dict[str, Any]:
   """Nested settings as dotted ones."""
   check_mapping(where, tree or {})

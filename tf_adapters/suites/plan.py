@@ -122,11 +122,12 @@ def load(path: str, **over: str | None) -> Suite:
 
   The file's keys: `output`, `storage`, `root` (the folder of data files whose
   paths are relative), `seeds` (numbers), `settings` and `search` for all runs,
-  `tasks` and `methods`. A task is a mapping of
-  settings. A method may have `settings`, `search`, `seeds`, `tasks` (names:
+  `tasks` and `methods`. A task is a mapping of settings and may have a
+  `search`. A method may have `settings`, `search`, `seeds`, `tasks` (names:
   the others leave it out) and `baseline`. What a method says goes over what
   the task says, and that over what the suite says; a search of a method takes
-  the place of that of the suite.
+  the place of that of the suite, and that of the task is added to either:
+  every combination of both is tried.
 
   Args:
     path: Of the file, YAML.
@@ -169,31 +170,33 @@ def digest(tree: Any) -> str:
 
 def _cell(path, tree, task, method) -> Cell | None:
   name, settings = method[0], method[1] or {}
-  where = f"{path}: `methods.{name}`"
+  where, of_task = f"{path}: `methods.{name}`", f"{path}: `tasks.{task[0]}`"
   fields.check_mapping(where, settings)
   fields.check_keys(
     where, settings, ("settings", "search", "seeds", "tasks", "baseline")
   )
   if task[0] not in fields.tasks_of(where, settings, tree["tasks"]):
     return None
-  search = settings.get("search", tree.get("search"))
+  own, search = fields.task(of_task, task[1])
   baseline = fields.is_baseline(where, settings)
   if baseline:  # it searches by itself, and has no chance in it
     search, seeds = {}, (0,)
   else:
+    general = settings.get("search", tree.get("search"))
+    search = {**search, **fields.space(where, general)}
     seeds = fields.seeds(where, settings.get("seeds", tree.get("seeds", [0])))
   for value in (task[0], name):
     store_lib.check_name(value)
   flat = {
     **fields.flat(path, tree.get("settings")),
-    **fields.flat(f"{path}: `tasks.{task[0]}`", task[1]),
+    **own,
     **fields.flat(where, settings.get("settings")),
   }
   return Cell(
     task=task[0],
     method=name,
     settings=flat,
-    search=fields.space(where, search),
+    search=search,
     seeds=seeds,
     baseline=baseline,
     root=pathlib.Path(fields.text(path, tree, "root", "")),
