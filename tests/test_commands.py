@@ -209,7 +209,8 @@ def test_list_show_and_export(world, capsys, tmp_path):
     assert main(export) == 0
     assert capsys.readouterr().out.strip() == f"{tmp_path}/m/{version}"
     assert (tmp_path / "m" / version / "saved_model.pb").is_file()
-  assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
+  names = sorted(p.name for p in (tmp_path / "m").iterdir())
+  assert names == [".lock", "1", "2"]
 
 
 def test_overwrite_replaces_a_task(world, capsys, tmp_path):
@@ -447,7 +448,7 @@ def test_disk_that_is_full(world, tmp_path):
   )
   assert done.returncode == 2, done.stderr
   assert "Traceback" not in done.stderr
-  assert not list((tmp_path / "out").iterdir())
+  assert [entry.name for entry in (tmp_path / "out").iterdir()] == [".lock"]
   assert {p: p.read_bytes() for p in before} == before
   assert tf_adapters.Store(store).tasks() == ["mood"]
 

@@ -191,7 +191,7 @@ def test_one_model_follows_its_newest_version(parse, capsys, tmp_path):
   assert main(words) == 0
   assert capsys.readouterr().out == f"{path}\n"
   (config,) = parse(path.read_text())
-  assert (config.name, config.base_path) == ("my", str(folder.resolve()))
+  assert (config.name, config.base_path) == ("my", str(folder))
   assert config.model_platform == "tensorflow"
   assert config.model_version_policy.latest.num_versions == 1
   assert not config.version_labels
@@ -215,7 +215,21 @@ def test_labels_choose_versions(parse, capsys, tmp_path, monkeypatch):
   assert list(second.model_version_policy.specific.versions) == [1]
 
 
+def test_a_link_keeps_its_name_and_one_folder_may_have_two_models(
+  parse, tmp_path
+):
+  export(tmp_path / "real", "1")
+  link = tmp_path / "current"
+  link.symlink_to("real")
+  models = [model_config.ServedModel(n, str(link)) for n in ("a", "b")]
+  first, second = parse(model_config.render(models, "/models"))
+  assert first.base_path == second.base_path == "/models/current"
+  (config,) = parse(model_config.render(models[:1]))
+  assert config.base_path == str(link)
+
+
 @pytest.mark.parametrize("words,part", [
+  (["a=m", "b=x/m", "--root", "/r"], "m and x/m would both be /r/m"),
   ([], "at least one"), (["m"], "NAME=DIR"), (["=m"], "NAME=DIR"),
   (["m="], "NAME=DIR"), (["m=nowhere"], "no such folder"),
   (["m=empty"], "has no version"), (["m=half"], "has no version"),
@@ -233,6 +247,7 @@ def test_what_cannot_be_writes_nothing(
 ):
   monkeypatch.chdir(tmp_path)
   export(tmp_path / "m", "1", "2")
+  export(tmp_path / "x" / "m", "1")
   (tmp_path / "empty").mkdir()
   (tmp_path / "half" / "1").mkdir(parents=True)  # without its saved_model.pb
   export(tmp_path / "half", ".version.new-x", "1a", "²")
@@ -254,7 +269,7 @@ def test_any_path_survives_the_text(parse, tmp_path_factory, name):
   folder = export(tmp_path_factory.mktemp("any") / name, "1")
   model = model_config.ServedModel("m", str(folder))
   (config,) = parse(model_config.render([model]))
-  assert config.base_path == str(folder.resolve())
+  assert config.base_path == str(folder)
   (config,) = parse(model_config.render([model], "/models"))
   assert config.base_path == f"/models/{name}"
 

@@ -11,6 +11,8 @@ import tensorflow as tf
 import tf_adapters
 from tests import stores
 from tf_adapters.__main__ import main
+from tf_adapters.serving import signatures
+from tf_adapters.serving import versions
 from tf_adapters.training.reporting import Silent
 
 
@@ -82,7 +84,7 @@ def test_tasks_come_and_go_and_the_others_keep_their_bits(
   assert (answers(third, "b") != old).any()
   np.testing.assert_array_equal(answers(third, "lora"), before[1])
   names = sorted(entry.name for entry in (folder / "out").iterdir())
-  assert names == ["2", "3"]
+  assert names == [".lock", "2", "3"]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +114,7 @@ def test_what_cannot_be_exported(folder, tmp_path, capsys, options, words):
 def test_what_cannot_be_removed(folder, tmp_path, remove, words):
   extra = tmp_path / "out/7/assets.extra"
   extra.mkdir(parents=True)
+  (extra.parent / "saved_model.pb").touch()
   served = {name: {"weights_sha256": "0"} for name in ("b", "c")}
   tree = {"tasks": served, "merge": False, "examples": False}
   (extra / "tasks.json").write_text(json.dumps(tree), encoding="utf-8")
@@ -123,6 +126,97 @@ def test_what_cannot_be_removed(folder, tmp_path, remove, words):
       reporter=Silent(),
     )
   assert [entry.name for entry in (tmp_path / "out").iterdir()] == ["7"]
+
+
+def test_a_change_of_what_is_no_longer_the_newest_writes_nothing(
+  folder, tmp_path, monkeypatch
+):
+  store, out = str(folder / "store"), tmp_path / "out"
+
+  def export(asked):
+    return tf_adapters.export(store, str(out), tasks=asked, reporter=Silent())
+
+  make = signatures.make
+
+  def meanwhile(*args, **options):
+    monkeypatch.setattr(signatures, "make", make)
+    export(tf_adapters.Change(add=["b"]))
+    return make(*args, **options)
+
+  export(["a"])
+  monkeypatch.setattr(signatures, "make", meanwhile)
+  words = "another export has written to .* since this one began; start it"
+  with pytest.raises(tf_adapters.InputError, match=words):
+    export(tf_adapters.Change(add=["c"]))
+  assert sorted(entry.name for entry in out.iterdir()) == [".lock", "1", "2"]
+  assert tasks(out / "2") == ["a", "b"]
+
+
+@pytest.mark.parametrize("asked", ["a", lambda: tf_adapters.Change(add="a")])
+def test_a_name_is_no_list_of_names(folder, tmp_path, asked):
+  with pytest.raises(tf_adapters.InputError, match="list of names; got 'a'"):
+    tf_adapters.export(
+      str(folder / "store"),
+      str(tmp_path / "out"),
+      tasks=asked() if callable(asked) else asked,
+    )
+
+
+def make_versions(base, *names, whole=True):
+  for name in names:
+    (base / name).mkdir(parents=True)
+    if whole:
+      (base / name / "saved_model.pb").touch()
+
+
+def test_versions_are_what_a_server_takes_for_one(tmp_path):
+  latest = str(2**63 - 1)
+  make_versions(tmp_path, "007", "12", "1700000000000000000", latest)
+  make_versions(tmp_path, "x1", "-3", ".5", "\u0661\u0662", str(2**63), "1e3")
+  make_versions(tmp_path, "20", whole=False)
+  (tmp_path / "30").touch()
+  assert versions.found(tmp_path) == {
+    7: tmp_path / "007",
+    12: tmp_path / "12",
+    1700000000000000000: tmp_path / "1700000000000000000",
+    2**63 - 1: tmp_path / latest,
+  }
+  assert versions.found(tmp_path / "nowhere") == {}
+
+
+def test_the_next_number_is_beyond_all_that_are_taken(tmp_path):
+  make_versions(tmp_path, "3", "half")
+  make_versions(tmp_path, "8", whole=False)
+  with versions.folder_aside(tmp_path, None) as aside:
+    assert versions.publish(aside, tmp_path) == tmp_path / "9"
+  make_versions(tmp_path, str(2**63 - 1))
+  with versions.folder_aside(tmp_path, None) as aside:
+    with pytest.raises(tf_adapters.InputError, match="a version is at most"):
+      versions.publish(aside, tmp_path)
+  assert not aside.exists()
+
+
+def test_only_old_versions_are_removed(tmp_path):
+  elsewhere = tmp_path / "elsewhere"
+  make_versions(elsewhere, "2")
+  base = tmp_path / "m"
+  make_versions(base, "007", "10", "11", "notes", ".mine.old")
+  make_versions(base, "12", whole=False)
+  (base / "8").symlink_to(elsewhere / "2")
+  (base / "9000").write_text("a note", encoding="utf-8")
+  versions.keep(base, 2)
+  assert sorted(entry.name for entry in base.iterdir()) == [
+    ".mine.old", "10", "11", "12", "9000", "notes"
+  ]
+  assert (elsewhere / "2" / "saved_model.pb").exists()
+
+
+def test_what_a_killed_export_left_is_removed_by_the_next(tmp_path):
+  make_versions(tmp_path, ".version.new-a", ".3.old", "4")
+  with versions.folder_aside(tmp_path, None):
+    names = {entry.name for entry in tmp_path.iterdir()}
+  assert {".version.new-a", ".3.old"} & names == set()
+  assert {".lock", "4"} < names
 
 
 def test_a_precision_stays_until_another_is_asked_for(folder, tmp_path):

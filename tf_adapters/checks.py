@@ -16,6 +16,12 @@ def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     raise InputError(f"`{key}` must be one of {names}; got {value!r}.")
 
 
+def names(key: str, values: Sequence[str]) -> None:
+  """Raises `InputError` for a single name, which is a sequence of letters."""
+  if isinstance(values, str):
+    raise InputError(f"`{key}` takes a list of names; got {values!r}.")
+
+
 def whole(key: str, value: int) -> None:
   """Raises `InputError` if a value is no whole number."""
   if not isinstance(value, int) or isinstance(value, bool):

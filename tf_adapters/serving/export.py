@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tf_adapters import checks
-from tf_adapters import files
 from tf_adapters import json_files
 from tf_adapters import writing
 from tf_adapters.checkpoints import pretrained
@@ -90,23 +89,27 @@ def export(
     The version folder.
 
   Raises:
-    InputError: for a store without tasks or with a damaged one, and for tasks
-      that it does not have or that are not as they were served.
+    InputError: for a store without tasks or with a damaged one, for tasks
+      that it does not have or that are not as they were served, and for a
+      `Change` of what is no longer the newest version when it is written.
     ExportError: if the server would refuse what was made.
   """
   checks.literal("output", output)
+  if not isinstance(tasks, Change | None):
+    checks.names("tasks", tasks)
   if keep is not None:
     checks.at_least("keep", keep, 1)
   if precision is not None:
     checks.one_of("precision", precision, _PRECISIONS)
   source, base = Store(store), pathlib.Path(output)
-  before = versions.newest(base) if isinstance(tasks, Change) else {}
+  before = versions.newest(base) if isinstance(tasks, Change) else None
+  said = before.said if before else {}
   form = {
-    "merge": merge or before.get("merge") is True,
-    "examples": examples or before.get("examples") is True,
-    "precision": precision or before.get("precision") or _PRECISIONS[0],
+    "merge": merge or said.get("merge") is True,
+    "examples": examples or said.get("examples") is True,
+    "precision": precision or said.get("precision") or _PRECISIONS[0],
   }
-  loaded = _load(source, base, tasks)
+  loaded = _load(source, before, tasks)
   encoder = load_encoder(source.encoder_path())
   source.check_encoder(pretrained.of(encoder).fingerprint)
   served = loading.load(encoder, loaded, form["merge"])
@@ -118,13 +121,13 @@ def export(
     warm=_WARM,
     precision=form["precision"],
   )
-  with files.folder_aside(base, "version") as aside:
+  with versions.folder_aside(base, before) as aside:
     with writing.as_os_error(str(base)):
       _write(aside, made, {**_describe(served), **form})
     checking.check(aside, made.requests)
     place = versions.publish(aside, base)
-  if keep is not None:
-    versions.keep(base, keep)
+    if keep is not None:
+      versions.keep(base, keep)
   return str(place)
 
 
@@ -147,13 +150,13 @@ def _write(
   warmup.write_batching(aside)
 
 
-def _load(source: Store, base: pathlib.Path, tasks) -> list:
+def _load(source: Store, before: versions.Version | None, tasks) -> list:
   """The modules that are asked for."""
   names = source.tasks()
   if not names:
     raise InputError(f"the store {str(source.path)!r} has no task to export.")
-  if isinstance(tasks, Change):
-    wanted = versions.changed(base, tasks)
+  if before is not None:
+    wanted = versions.changed(before, tasks)
   else:
     wanted = dict.fromkeys(names if tasks is None else tasks)
   if not wanted:
@@ -164,8 +167,8 @@ def _load(source: Store, base: pathlib.Path, tasks) -> list:
     if checksum not in (None, module.weights_sha256):
       raise InputError(
         f"the task {name!r} of the store {str(source.path)!r} is not the one "
-        f"that the newest version in {str(base)!r} serves; add {name!r}, too, "
-        "to replace it, or export all tasks anew."
+        f"that the newest version in {str(before.path.parent)!r} serves; add "
+        f"{name!r}, too, to replace it, or export all tasks anew."
       )
     loaded.append(module)
   return loaded

@@ -10,15 +10,13 @@ serving_config.
 import dataclasses
 import os
 import pathlib
-import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 
 from tf_adapters import files
 from tf_adapters.client import target
 from tf_adapters.errors import InputError
-
-_VERSION = re.compile(r"[0-9]{1,18}")  # names of folders that the server takes
+from tf_adapters.serving import versions as versions_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,22 +58,14 @@ class ServedModel:
     base = pathlib.Path(self.folder)
     if not base.is_dir():
       raise InputError(f"{self.name}={self.folder}: there is no such folder.")
-    found = {
-      int(entry.name)
-      for entry in base.iterdir()
-      if _VERSION.fullmatch(entry.name) and _is_saved_model(entry)
-    }
+    found = versions_lib.found(base)
     if not found:
       raise InputError(
         f"{self.name}={self.folder}: has no version, which is a folder with a "
         "number for its name and a `saved_model.pb` in it; `tf-adapters "
         "export` writes such."
       )
-    return sorted(found)
-
-
-def _is_saved_model(folder: pathlib.Path) -> bool:
-  return (folder / "saved_model.pb").is_file()
+    return list(found)
 
 
 def write(
@@ -90,7 +80,8 @@ def write(
       names, as `/models` in a container; None: where they are here.
 
   Raises:
-    InputError: if two models have one name, or `root` is not absolute.
+    InputError: if two models have one name, or `root` is not absolute, or
+      two folders would have one place in it.
   """
   content = render(models, root).encode("ascii")
   place = pathlib.Path(path)
@@ -108,19 +99,39 @@ def render(models: Sequence[ServedModel], root: str | None = None) -> str:
   for name in names:
     if names.count(name) > 1:
       raise InputError(f"two models have the name {name!r}.")
+  _check_places(models, root)
   lines = ["model_config_list {"]
   for model in models:
     lines += [f"  {line}" for line in _config(model, root)]
   return "\n".join([*lines, "}", ""])
 
 
+def _check_places(models: Sequence[ServedModel], root: str | None) -> None:
+  """Refuses two folders of one name, of which a server would find one."""
+  folders = {}
+  for model in models:
+    place = _base_path(model, root)
+    first = folders.setdefault(place, model.folder)
+    if not os.path.samefile(first, model.folder):
+      raise InputError(
+        f"{first} and {model.folder} would both be {place} to the server; give "
+        "one of them another name."
+      )
+
+
+def _base_path(model: ServedModel, root: str | None) -> str:
+  # Links keep their names: they are what the server is told to look for.
+  folder = os.path.abspath(model.folder)
+  if root is None:
+    return folder
+  return os.fspath(pathlib.PurePosixPath(root) / os.path.basename(folder))
+
+
 def _config(model: ServedModel, root: str | None) -> list[str]:
-  folder = pathlib.Path(model.folder).resolve()
-  base = folder if root is None else pathlib.PurePosixPath(root) / folder.name
   lines = [
     "config {",
     f"  name: {_quote(model.name)}",
-    f"  base_path: {_quote(os.fspath(base))}",
+    f"  base_path: {_quote(_base_path(model, root))}",
     '  model_platform: "tensorflow"',
   ]
   if model.labels:
