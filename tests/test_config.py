@@ -167,6 +167,30 @@ def test_block_numbers_in_yaml(tmp_path, text, layers):
 
 
 @pytest.mark.parametrize("text", [
+  "train: {epochs: 3}\nencoder: x\ntrain: {batch_size: 8}",
+  "encoder: y\ntask:\n  name: a\n  name: b",
+])
+def test_a_key_that_is_there_twice_is_named_with_its_line(tmp_path, text):
+  path = tmp_path / "run.yaml"
+  path.write_text(text, encoding="utf-8")
+  key, line = ("train", 3) if text.startswith("train") else ("name", 4)
+  words = f"`{key}` is there twice .*line {line}"
+  with pytest.raises(InputError, match=words) as error:
+    settings.load(str(path))
+  assert "\n" not in str(error.value)
+
+
+def test_keys_of_two_merges_are_no_doubles(tmp_path):
+  path = tmp_path / "run.yaml"
+  path.write_text(
+    "a: &a {train.epochs: 3}\nb: {<<: *a, train.batch_size: 8}", "utf-8"
+  )
+  assert settings.read_yaml(str(path))["b"] == {
+    "train.epochs": 3, "train.batch_size": 8
+  }
+
+
+@pytest.mark.parametrize("text", [
   "train: {epochs: 3",
   "- train\n- task\n",
   "just words\n",

@@ -3,6 +3,7 @@
 
 import base64
 import csv
+import dataclasses
 import html.parser
 import json
 import pathlib
@@ -21,6 +22,7 @@ from tests import tiny
 from tests.processes import wait_for
 from tf_adapters import __main__ as command_line
 from tf_adapters import drawing
+from tf_adapters import files
 from tf_adapters.errors import InputError
 from tf_adapters.studies import ablation
 from tf_adapters.studies import paper
@@ -34,7 +36,9 @@ from tf_adapters.studies.kinds import KINDS
 from tf_adapters.studies.results import Point
 from tf_adapters.studies.results import Results
 from tf_adapters.studies.results import Run
+from tf_adapters.suites import outcome
 from tf_adapters.suites import run as suite_run
+from tf_adapters.suites.trials import Trials
 
 ROOT = pathlib.Path(__file__).parents[1]
 matplotlib = pytest.importorskip("matplotlib")
@@ -130,6 +134,34 @@ def test_only_what_is_taken_apart_is_inspected(tmp_path):
       "two points have the name 'adapter-1'.",
     ),
     ("size", {"sedes": [1]}, "unknown key `sedes`"),
+    (
+      "size",
+      {"settings": {"task.type": "regression", "task.metric": "mse"}},
+      "a study compares shares; got `task.metric` 'mse', of which less is",
+    ),
+    (
+      "trade-off",
+      {"series": {**SERIES["trade-off"], "ngrams": {"baseline": True}}},
+      "`series.ngrams`: a study trains the encoder; got `baseline`.",
+    ),
+    (
+      "size",
+      {"series": {"adapter": {**SERIES["size"]["adapter"], "settings": ["a"]}}},
+      "`series.adapter`: `settings`: must hold `key: value` pairs; got ['a'].",
+    ),
+    *(
+      (
+        "ablation",
+        {"series": {"adapter": {}, "dropped": dropped}},
+        "`series.dropped` must sweep `adapter.layers` by words or numbers",
+      )
+      for dropped in (
+        {},
+        {"sweep": {"adapter.size": [1]}},
+        {"sweep": {"adapter.layers": [None]}},
+        {"sweep": {"adapter.layers": [[1]]}},
+      )
+    ),
   ],
 )
 def test_bad_studies_say_what_is_wrong(tmp_path, kind, changes, message):
@@ -277,6 +309,41 @@ def test_what_another_grid_has_run_is_not_run_again(tmp_path, trained):
   assert [point.chosen for point in results.points] == [
     {"train.learning_rate": 0.0001}
   ] * 2
+
+
+def test_what_is_taken_apart_is_known_only_with_what_was_found(
+  tmp_path, trained
+):
+  """Runs that another study has made are not this one's until it has looked."""
+  one = {"search": {}, "settings": {"train.learning_rate": 0.001}}
+  plain = load(
+    tmp_path, "trade-off", **one, series={"full": {}, "adapter": {}}
+  )
+  run_lib.run(plain, lambda message: None, "")
+  study = load(tmp_path, "ablation", **one, series={"adapter": {}})
+  trials = Trials(study.suite.output, "")
+  (found,) = outcome.outcomes(study.suite, trials, study.inspect)
+  assert found.best is None and found.left == 2
+  (known,) = outcome.outcomes(study.suite, trials)
+  assert known.left == 0
+
+
+def test_pictures_of_others_stay(tmp_path, trained):
+  study = load(tmp_path, "size")
+  study.folder.mkdir(parents=True)
+  for name in ("mine.png", "sizes.pdf"):
+    (study.folder / name).touch()
+  run_lib.run(study, lambda message: None, "")
+  names = {path.name for path in study.folder.iterdir()}
+  assert {"mine.png", "sizes.pdf", "sizes.png", "sizes.svg"} <= names
+  results = results_lib.read(study.folder / "results.json")
+  none = tuple(dataclasses.replace(p, runs=()) for p in results.points)
+  content = results_lib.encode(dataclasses.replace(results, points=none))
+  files.write_file(study.folder / "results.json", content)
+  run_lib.publish(study.folder)
+  names = {path.name for path in study.folder.iterdir()}
+  assert "sizes.png" not in names and "sizes.svg" not in names
+  assert {"mine.png", "sizes.pdf"} <= names
 
 
 def test_failures_are_kept_and_shown(tmp_path, trained):
@@ -524,7 +591,8 @@ def test_the_best_size_is_of_each_task_by_dev():
     for task, by_size in scores.items()
     for size, values in by_size.items()
   ))
-  found = sizes.compare(results)
+  more = make_point("one", "full", None, [70.0, 71.0, 72.0])
+  found = sizes.compare(Results("size", (*results.points, more)))
   assert found.best == {"one": 64, "two": 8}
   assert found.reference == 64
   np.testing.assert_allclose(found.means(64), [75.5, 77.5])
@@ -655,7 +723,6 @@ def published(tmp_path, traded):
   folder = tmp_path / "trade-off"
   folder.mkdir()
   (folder / "results.json").write_bytes(results_lib.encode(traded))
-  (folder / "old.png").touch()
   run_lib.publish(folder)
   return folder
 
@@ -663,7 +730,6 @@ def published(tmp_path, traded):
 def test_pictures_are_whole_grey_and_of_their_size(published, traded):
   from matplotlib import image
 
-  assert not (published / "old.png").exists()
   for name, figure in drawn(traded).items():
     pixels = image.imread(published / f"{name}.png")
     width, height = figure.get_size_inches() * 150

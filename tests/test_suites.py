@@ -20,6 +20,7 @@ from tests.processes import wait_for
 from tests.processes import wait_until
 from tf_adapters import files
 from tf_adapters.errors import InputError
+from tf_adapters.suites import child
 from tf_adapters.suites import data_files
 from tf_adapters.suites import outcome as outcome_lib
 from tf_adapters.suites import plan
@@ -108,6 +109,14 @@ def test_who_does_not_wait_leaves_what_another_is_trying(tmp_path):
   assert len(seen) == 5  # all but the one that hangs
   assert trials.explore("study", SPACE, run, wait=False)
   assert sorted(seen, key=repr) == points(SPACE)
+
+
+def test_a_grid_may_have_a_name_of_any_length(tmp_path):
+  name, space = "task/method/seeds/" + 300 * "ä", {"a": (1,)}
+  trials = Trials(tmp_path, "")
+  assert trials.explore(name, space, lambda chosen: (1.0, {}))
+  (trial,) = trials.tried(name, space)
+  assert trial.chosen == {"a": 1}
 
 
 def test_a_grid_of_one_point_is_tried_once(tmp_path):
@@ -321,6 +330,7 @@ def test_what_a_task_searches_is_added_to_what_is_searched_for_all(tmp_path):
     methods={
       "adapter": {},
       "full": {"search": {"train.epochs": [1]}},  # over the task's
+      "fixed": {"settings": {"train": {"epochs": 5}}},  # likewise
       "ngrams": {"baseline": True},
     },
   )
@@ -329,12 +339,34 @@ def test_what_a_task_searches_is_added_to_what_is_searched_for_all(tmp_path):
   assert grids == {
     "mood/adapter": rates,
     "mood/full": [{"train.epochs": 1}],
+    "mood/fixed": rates,
     "mood/ngrams": [{}],
     "topic/adapter": [
-      {"train.epochs": epochs, **rate} for epochs in (4, 8) for rate in rates
+      {**rate, "train.epochs": epochs} for rate in rates for epochs in (4, 8)
     ],
     "topic/full": [{"train.epochs": 1}],
+    "topic/fixed": rates,
     "topic/ngrams": [{}],
+  }
+
+
+def test_a_fixed_value_goes_over_a_search_below_it(tmp_path):
+  tasks = {
+    "mood": {"data.eval": "d.tsv", "train.learning_rate": 0.3},
+    "topic": {"data.eval": "d.tsv", "search": {"train.epochs": [4, 8]}},
+  }
+  path = write_suite(
+    tmp_path,
+    settings={},
+    tasks=tasks,
+    methods={"adapter": {}},
+    search={"train.learning_rate": [0.1, 0.2], "train.epochs": [1]},
+  )
+  mood, topic = plan.load(path).cells
+  assert mood.search == {"train.epochs": (1,)}
+  assert mood.settings["train.learning_rate"] == 0.3
+  assert topic.search == {
+    "train.learning_rate": (0.1, 0.2), "train.epochs": (4, 8)
   }
 
 
@@ -363,7 +395,17 @@ def test_what_a_task_searches_is_added_to_what_is_searched_for_all(tmp_path):
     ),
     ({"settings": {"task.name": "x"}}, "the suite itself sets `task.name`."),
     ({"settings": {"train.epoch": 1}}, "unknown key `train.epoch`"),
-    ({"methods": {"a b": {}}}, "'a b'"),
+    (
+      {"methods": {"a b": {}}},
+      "suite.yaml: `methods.a b`: the name must be 1 to 64 letters",
+    ),
+    (
+      {"tasks": {"mixed": {}}}, "`tasks.mixed`: the name 'mixed' is reserved"
+    ),
+    (
+      {"settings": {"train.learning_rate": 0.1}},
+      "suite.yaml: `train.learning_rate` has a value, and is searched.",
+    ),
     ({"methods": {"a": {"baseline": True, "sauce": 1}}}, "unknown key `sauce`"),
     (
       {"tasks": {"mood": {"data.train": "t.tsv"}}},
@@ -608,14 +650,21 @@ def tuple_of(field):
   return tuple(field) if isinstance(field, list) else field
 
 
-def test_of_equal_scores_the_smaller_then_the_earlier_is_chosen():
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (2, 3, 0, 1)])
+def test_of_equal_scores_the_smaller_then_the_files_first_is_chosen(order):
+  names = ("one", "two", "three", "four")
+  cell = dataclasses.replace(
+    make_cell("t", "m"), search={"data.text": names}
+  )
+  scores = [(0.8, 50), (0.9, 50), (0.9, 30), (0.9, 30)]
   trials = [
-    make_trial(0, 0.8, None, 50),
-    make_trial(1, 0.9, None, 50),
-    make_trial(2, 0.9, None, 30),
-    make_trial(3, 0.9, None, 30),
+    make_trial(
+      number, scores[i][0], None, scores[i][1], **{"data.text": names[i]}
+    )
+    for number, i in enumerate(order)  # who ran when changes nothing
   ]
-  assert outcome_lib.best_of(trials).number == 2
+  best = outcome_lib.best_of(cell, trials)
+  assert best.chosen == {"data.text": "three"}
 
 
 # --- All of it -------------------------------------------------------------
@@ -646,6 +695,18 @@ def run_suite(path, *options, status=0):
   done = subprocess.run(command, capture_output=True, text=True, check=False)
   assert done.returncode == status, done.stderr
   return done
+
+
+@pytest.mark.parametrize("locale", ["latin-1", "utf-8"])
+def test_what_a_run_says_is_read_whatever_its_locale(
+  tmp_path, monkeypatch, locale
+):
+  monkeypatch.setenv("PYTHONIOENCODING", locale)
+  path = tmp_path / "a=1" / "ä.yaml"  # no setting of the name `a`
+  path.parent.mkdir()
+  path.write_text("ünknown: 1", encoding="utf-8")
+  with pytest.raises(InputError, match="unknown key `ünknown`; allowed are"):
+    child.run(["train", "--json", str(path)])
 
 
 def test_a_run_ends_with_its_suite(encoder_folder, tmp_path):

@@ -83,7 +83,7 @@ def read_yaml(path: str) -> dict[str, Any]:
   """
   try:
     text = pathlib.Path(path).read_text(encoding="utf-8")
-    tree = yaml.safe_load(text)
+    tree = yaml.load(text, _Loader)  # noqa: S506  it is a SafeLoader
   except FileNotFoundError:
     raise InputError(f"{path}: no such configuration file.") from None
   except UnicodeDecodeError as error:
@@ -98,6 +98,22 @@ def read_yaml(path: str) -> dict[str, Any]:
       f"{path}: must hold `key: value` pairs; got a {type(tree).__name__}."
     )
   return tree
+
+
+class _Loader(yaml.SafeLoader):
+  """Refuses a key that is there twice, of which YAML would take the last."""
+
+  def construct_mapping(self, node, deep=False):
+    seen = set()
+    for key, _ in node.value:
+      if key.tag.endswith(":merge") or not isinstance(key, yaml.ScalarNode):
+        continue
+      if key.value in seen:
+        raise yaml.constructor.ConstructorError(
+          problem=f"`{key.value}` is there twice", problem_mark=key.start_mark
+        )
+      seen.add(key.value)
+    return super().construct_mapping(node, deep)
 
 
 def _override(tree: dict[str, Any], item: str) -> None:

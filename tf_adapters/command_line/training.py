@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 import functools
+import os
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -59,7 +60,9 @@ def _settings_help() -> str:
 
 def _config(options: argparse.Namespace) -> "tf_adapters.Config":
   settings = list(options.settings)
-  path = settings.pop(0) if settings and "=" not in settings[0] else None
+  first = settings[0] if settings else "="
+  is_file = "=" not in first or os.path.isfile(first)  # `lr=1/run.yaml`
+  path = settings.pop(0) if is_file else None
   return settings_lib.load(path, settings)
 
 

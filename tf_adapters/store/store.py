@@ -34,16 +34,16 @@ _ENCODER_KEYS = types.MappingProxyType(
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, key: str = "`task.name`") -> None:
   """Raises `InputError` unless `name` can be a folder and a signature."""
   if not _NAME.fullmatch(name):
     raise InputError(
-      "`task.name` must be 1 to 64 letters, digits, `_` or `-`, starting "
-      f"with a letter or digit; got {name!r}."
+      f"{key} must be 1 to 64 letters, digits, `_` or `-`, starting with a "
+      f"letter or digit; got {name!r}."
     )
   if name.lower() in RESERVED:
     raise InputError(
-      f"`task.name` {name!r} is reserved; reserved are "
+      f"{key} {name!r} is reserved; reserved are "
       + ", ".join(sorted(RESERVED))
       + "."
     )

@@ -4,6 +4,7 @@
 import dataclasses
 import math
 import statistics
+import types
 from typing import Any
 
 from tf_adapters.studies import ablation_pictures as pictures
@@ -197,5 +198,7 @@ KIND = Kind(
   sweep="",
   tables=tables,
   draw=draw,
+  pictures=("spans", "lowest"),
+  beside=types.MappingProxyType({_DROPPED: "adapter.layers"}),
   inspect=removal.inspect,
 )

@@ -134,4 +134,5 @@ KIND = Kind(
   sweep="adapter.init_stddev",
   tables=tables,
   draw=draw,
+  pictures=("tasks",),
 )

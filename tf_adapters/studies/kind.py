@@ -2,6 +2,7 @@
 """What a kind of study is."""
 
 import pathlib
+import types
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,9 @@ class Kind(NamedTuple):
     sweep: The setting that this series must sweep; empty: it must sweep none.
     tables: Its tables, of the results.
     draw: Its pictures by name, of the results, within `drawing.settings`.
+    pictures: All names that it gives them.
+    beside: What series of these names must sweep, by words or numbers, where
+      a plan has them.
     inspect: What to keep of every trained task of that series, from its store
       and the settings of its run; None: nothing beside its scores.
   """
@@ -33,6 +37,8 @@ class Kind(NamedTuple):
   sweep: str
   tables: Callable[[Results], list[Table]]
   draw: Callable[[Results], dict[str, Any]]
+  pictures: tuple[str, ...]
+  beside: Mapping[str, str] = types.MappingProxyType({})
   inspect: (
     Callable[[pathlib.Path, Mapping[str, Any]], dict[str, Any]] | None
   ) = None

@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters import metrics
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 from tf_adapters.studies.kind import Kind
 from tf_adapters.studies.results import Place
+from tf_adapters.suites import fields as suite_fields
 from tf_adapters.suites import plan as suite_plan
 from tf_adapters.suites import run as suite_run
 
@@ -75,6 +77,12 @@ def load(kind: Kind, path: str, **over: str | None) -> Study:
   _check(path, kind, series)
   tree = {"output": _OUTPUT, **tree, "methods": methods}
   suite = suite_plan.from_tree(path, tree, **over)
+  for cell in suite.cells:
+    if cell.settings.get("task.metric") in metrics.ERRORS:
+      raise InputError(
+        f"{path}: {cell.name}: a study compares shares; got `task.metric` "
+        f"{cell.settings['task.metric']!r}, of which less is better."
+      )
   text = pathlib.Path(path).read_text(encoding="utf-8")
   study = Study(kind, suite, places, text)
   cells = tuple(_with_version(cell, study) for cell in suite.cells)
@@ -87,7 +95,10 @@ def _expand(path: str, name: str, fields: Any):
   where = f"{path}: `series.{name}`"
   if not isinstance(fields, Mapping):
     raise InputError(f"{where}: must hold `key: value` pairs; got {fields!r}.")
+  if fields.get("baseline"):
+    raise InputError(f"{where}: a study trains the encoder; got `baseline`.")
   rest = {key: value for key, value in fields.items() if key != "sweep"}
+  suite_fields.check_mapping(f"{where}: `settings`", rest.get("settings") or {})
   if "sweep" not in fields:
     yield name, Place(name, None), rest
     return
@@ -109,13 +120,22 @@ def _sweep(where: str, sweep: Any) -> tuple[str, list]:
 
 
 def _check(path: str, kind: Kind, series: Mapping[str, Any]) -> None:
-  fields = series.get(kind.series) or {}
-  swept = next(iter(fields.get("sweep", ())), "")
-  if kind.series not in series or swept != kind.sweep:
+  swept = {
+    name: next(iter((fields or {}).get("sweep", {}).items()), ("", []))
+    for name, fields in series.items()
+  }
+  if kind.series not in series or swept[kind.series][0] != kind.sweep:
     what = f"sweeps `{kind.sweep}`" if kind.sweep else "sweeps nothing"
     raise InputError(
       f"{path}: `{kind.name}` needs a series `{kind.series}` that {what}."
     )
+  for name, needed in kind.beside.items():
+    setting, values = swept.get(name, (needed, []))
+    if setting != needed or not all(type(v) in (int, str) for v in values):
+      raise InputError(
+        f"{path}: `series.{name}` must sweep `{needed}` by words or numbers, "
+        f'as ["1,2", "2"]; got `{setting}` {values!r}.'
+      )
 
 
 def _with_version(cell: suite_plan.Cell, study: Study) -> suite_plan.Cell:

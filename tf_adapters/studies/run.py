@@ -56,7 +56,7 @@ def run(
 
 def _write_data(study: Study, trials: Trials, command: str) -> Results:
   with suite_run.alone(study.suite):
-    outcomes = outcome.outcomes(study.suite, trials)
+    outcomes = outcome.outcomes(study.suite, trials, study.inspect)
     results = Results(
       study=study.kind.name,
       points=results_lib.gather(outcomes, study.places),
@@ -77,12 +77,11 @@ def publish(folder: pathlib.Path) -> None:
   kind = KINDS[results.study]
   text = "\n".join(markdown(table) for table in kind.tables(results))
   files.write_file(folder / "table.md", text.encode())
-  made = set()
   with drawing.settings():
-    for name, figure in kind.draw(results).items():
+    figures = kind.draw(results)
+    for name, figure in figures.items():
       for suffix in drawing.FORMATS:
-        made.add(folder / f"{name}.{suffix}")
         drawing.write(figure, folder / f"{name}.{suffix}")
-  for suffix in drawing.FORMATS:  # of an earlier file of this study
-    for path in set(folder.glob(f"*.{suffix}")) - made:
-      path.unlink()
+  for name in set(kind.pictures) - set(figures):  # of an earlier file
+    for suffix in drawing.FORMATS:
+      (folder / f"{name}.{suffix}").unlink(missing_ok=True)

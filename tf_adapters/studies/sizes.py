@@ -57,11 +57,13 @@ class Comparison:
 
 def compare(results: Results) -> Comparison | None:
   """None if no size has scores on all tasks."""
+  found = {task: results.of(task, _SERIES) for task in results.tasks}
+  seeds = max((len(p.runs) for of in found.values() for p in of), default=0)
   points = {
     task: {
       int(point.value): point
-      for point in results.of(task, _SERIES)
-      if len(point.runs) == results.seeds  # the same ones for all means
+      for point in found[task]
+      if len(point.runs) == seeds  # the same ones for all means
     }
     for task in results.tasks
   }
@@ -96,8 +98,8 @@ def tables(results: Results) -> list[Table]:
     shown(*mean_and_error(found.best_means())),
   ))
   title = (
-    f"Score by size, means over {results.seeds} seeds; in the last row the "
-    "best size of each task"
+    f"Score by size, means over {len(found.means(found.reference))} seeds; in "
+    "the last row the best size of each task"
   )
   return [Table(title, ("size", *results.tasks, "mean of tasks"), rows)]
 
@@ -187,4 +189,5 @@ KIND = Kind(
   sweep="adapter.size",
   tables=tables,
   draw=draw,
+  pictures=("sizes",),
 )

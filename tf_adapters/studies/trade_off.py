@@ -173,4 +173,5 @@ KIND = Kind(
   sweep="",
   tables=tables,
   draw=draw,
+  pictures=("tasks", "percentiles"),
 )

@@ -30,13 +30,17 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
   Raises:
     InputError: with the last line of its errors, if it failed.
   """
-  with tempfile.TemporaryFile("w+", encoding="utf-8") as errors, _pipe() as end:
+  with (
+    tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors,
+    _pipe() as end,
+  ):
     done = subprocess.run(
       [sys.executable, "-m", "tf_adapters.suites.child", *arguments],
       stdin=end,
       stdout=subprocess.PIPE,
       stderr=errors,
-      text=True,
+      encoding="utf-8",
+      env={**os.environ, "PYTHONIOENCODING": "utf-8"},
       check=False,
     )
     errors.seek(0)

@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What the fields of a suite's file may hold, and one sentence where not."""
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,12 +39,25 @@ def is_baseline(where: str, settings: Mapping) -> bool:
   return baseline
 
 
-def task(where: str, tree: Any) -> tuple[dict[str, Any], dict[str, tuple]]:
-  """The dotted settings of a task, and what it searches."""
-  check_mapping(where, tree or {})
-  settings = dict(tree or {})
-  search = space(where, settings.pop("search", None))
-  return flat(where, settings), search
+def layered(
+  layers: Iterable[tuple[str, Any, Any]],
+) -> tuple[dict[str, Any], dict[str, tuple]]:
+  """Settings and searches over one another, the later over the earlier.
+
+  Args:
+    layers: Each by the place for errors, its settings and its search.
+
+  Returns:
+    Dotted settings, and values by setting.
+  """
+  settings, search = {}, {}
+  for where, tree, values in layers:
+    own, grid = flat(where, tree), space(where, values)
+    for name in own.keys() & grid.keys():
+      raise InputError(f"{where}: `{name}` has a value, and is searched.")
+    search = {k: v for k, v in search.items() if k not in own} | grid
+    settings |= own
+  return settings, search
 
 
 def flat(where: str, tree: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
@@ -51,23 +52,41 @@ class Outcome:
     return left
 
 
-def outcomes(suite: Suite, trials: Trials) -> list[Outcome]:
-  """What has come of every cell so far."""
-  return [_outcome(cell, trials) for cell in suite.cells]
+def outcomes(
+  suite: Suite,
+  trials: Trials,
+  inspect: Callable[[Cell], Any] = lambda cell: None,
+) -> list[Outcome]:
+  """What has come of every cell so far.
+
+  Args:
+    suite: That ran.
+    trials: Those of the suite.
+    inspect: What `run.advance` took; runs of a cell for which it has anything
+      are known only with what was inspected.
+  """
+  return [
+    _outcome(cell, trials, wanted(inspect(cell))) for cell in suite.cells
+  ]
 
 
-def _outcome(cell: Cell, trials: Trials) -> Outcome:
+def wanted(inspect: Any) -> tuple[str, ...]:
+  """What a result must have besides for a cell that inspects, or does not."""
+  return ("inspected",) if inspect else ()
+
+
+def _outcome(cell: Cell, trials: Trials, needed: tuple[str, ...]) -> Outcome:
   first = cell.seeds[0]
   tried = trials.tried(cell.stored, cell.search)
   points = ((point, point, first) for point in cell.points)
-  tried += _known(cell, trials, tried, points)
-  best, others = best_of(tried), []
+  tried += _known(cell, trials, tried, points, needed)
+  best, others = best_of(cell, tried), []
   if best is not None and len(cell.seeds) > 1:
     others = trials.tried(repeats_name(cell, best), seed_space(cell))
     points = (
       ({"train.seed": seed}, best.chosen, seed) for seed in cell.seeds[1:]
     )
-    others += _known(cell, trials, others, points)
+    others += _known(cell, trials, others, points, needed)
   return Outcome(
     cell=cell,
     metric=best.result["metric"] if best else "",
@@ -85,6 +104,7 @@ def _known(
   trials: Trials,
   tried: list[Trial],
   points: Iterable[tuple[Mapping[str, Any], Mapping[str, Any], int]],
+  needed: tuple[str, ...],
 ) -> list[Trial]:
   """What other grids know of points that were not tried in this one.
 
@@ -93,12 +113,13 @@ def _known(
     trials: Those of its suite.
     tried: In this grid.
     points: Each with the settings and the seed of its run.
+    needed: What their results must have besides.
   """
   known = []
   for point, chosen, seed in points:
     if any(trial.chosen == point for trial in tried):
       continue
-    result = trials.known(cell.identity(chosen, seed))
+    result = trials.known(cell.identity(chosen, seed), needed)
     if result is not None:
       number = len(tried) + len(known)
       known.append(Trial(number, point, value(result), result, ""))
@@ -112,13 +133,19 @@ def value(result: Mapping[str, Any]) -> float:
   return score if math.isfinite(score) else _UNDEFINED
 
 
-def best_of(tried: list[Trial]) -> Trial | None:
-  """The best by dev score; of equal ones the smaller, then the earlier."""
+def best_of(cell: Cell, tried: list[Trial]) -> Trial | None:
+  """The best by dev score; of equal ones the smaller, then the file's first.
+
+  Trials' numbers would not do: they go by who ran when.
+  """
+  points = list(cell.points)
   done = [trial for trial in tried if not trial.error]
   return min(
     done,
     key=lambda trial: (
-      -trial.value, trial.result["trainable_parameters"], trial.number
+      -trial.value,
+      trial.result["trainable_parameters"],
+      points.index(trial.chosen),
     ),
     default=None,
   )

@@ -124,10 +124,10 @@ def load(path: str, **over: str | None) -> Suite:
   paths are relative), `seeds` (numbers), `settings` and `search` for all runs,
   `tasks` and `methods`. A task is a mapping of settings and may have a
   `search`. A method may have `settings`, `search`, `seeds`, `tasks` (names:
-  the others leave it out) and `baseline`. What a method says goes over what
-  the task says, and that over what the suite says; a search of a method takes
-  the place of that of the suite, and that of the task is added to either:
-  every combination of both is tried.
+  the others leave it out) and `baseline`. What a method says of a setting, a
+  value or values to try, goes over what the task says of it, and that over
+  what the suite says. Of all that is left to try every combination is tried;
+  but where a method has a search, that of the suite is left out whole.
 
   Args:
     path: Of the file, YAML.
@@ -171,31 +171,30 @@ def digest(tree: Any) -> str:
 def _cell(path, tree, task, method) -> Cell | None:
   name, settings = method[0], method[1] or {}
   where, of_task = f"{path}: `methods.{name}`", f"{path}: `tasks.{task[0]}`"
+  for place, value in ((of_task, task[0]), (where, name)):
+    store_lib.check_name(value, f"{place}: the name")
   fields.check_mapping(where, settings)
   fields.check_keys(
     where, settings, ("settings", "search", "seeds", "tasks", "baseline")
   )
   if task[0] not in fields.tasks_of(where, settings, tree["tasks"]):
     return None
-  own, search = fields.task(of_task, task[1])
+  own = dict(task[1] or {})
+  general = None if "search" in settings else tree.get("search")
+  given, search = fields.layered([
+    (path, tree.get("settings"), general),
+    (of_task, own, own.pop("search", None)),
+    (where, settings.get("settings"), settings.get("search")),
+  ])
   baseline = fields.is_baseline(where, settings)
   if baseline:  # it searches by itself, and has no chance in it
     search, seeds = {}, (0,)
   else:
-    general = settings.get("search", tree.get("search"))
-    search = {**search, **fields.space(where, general)}
     seeds = fields.seeds(where, settings.get("seeds", tree.get("seeds", [0])))
-  for value in (task[0], name):
-    store_lib.check_name(value)
-  flat = {
-    **fields.flat(path, tree.get("settings")),
-    **own,
-    **fields.flat(where, settings.get("settings")),
-  }
   return Cell(
     task=task[0],
     method=name,
-    settings=flat,
+    settings=given,
     search=search,
     seeds=seeds,
     baseline=baseline,

@@ -19,6 +19,7 @@ from tf_adapters.suites.outcome import outcomes
 from tf_adapters.suites.outcome import repeats_name
 from tf_adapters.suites.outcome import seed_space
 from tf_adapters.suites.outcome import value
+from tf_adapters.suites.outcome import wanted
 from tf_adapters.suites.plan import Cell
 from tf_adapters.suites.plan import Suite
 from tf_adapters.suites.trials import Trial
@@ -122,7 +123,7 @@ def run_cell(
   runner = _Runner(suite, cell, trials, say, inspect)
   if not trials.explore(cell.stored, cell.search, runner.search, wait):
     return
-  best = best_of(trials.tried(cell.stored, cell.search))
+  best = best_of(cell, trials.tried(cell.stored, cell.search))
   if best is not None and len(cell.seeds) > 1:
     trials.explore(
       repeats_name(cell, best), seed_space(cell), runner.repeat(best), wait
@@ -163,8 +164,7 @@ class _Runner:
     shown = " ".join(f"{key}={value}" for key, value in chosen.items())
     title = f"{cell.name} {shown} seed={seed}"
     run = cell.identity(chosen, seed)
-    wanted = ("inspected",) if self._inspect else ()
-    result = self._trials.known(run, wanted)
+    result = self._trials.known(run, wanted(self._inspect))
     if result is None:
       try:
         result = {**self._train(run, chosen, seed), "run": run}

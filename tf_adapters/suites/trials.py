@@ -8,6 +8,7 @@ and the next process that looks runs the trial again.
 
 import contextlib
 import dataclasses
+import hashlib
 import pathlib
 import time
 from collections.abc import Callable
@@ -188,7 +189,8 @@ class Trials:
       yield trial
 
   def _lock(self, study, number: int) -> pathlib.Path:
-    name = study.study_name.replace("/", ".")
+    # Its own name, with all values in it, may be too long for a file's.
+    name = hashlib.sha256(study.study_name.encode()).hexdigest()[:16]
     return self._folder / "locks" / f"{name}.{number}"
 
   def _running(self, study) -> list[Any]:
