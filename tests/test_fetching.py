@@ -180,6 +180,20 @@ def test_other_addresses_are_refused(given):
   assert repr(given) in message and "hf://, kaggle://, https://" in message
 
 
+@pytest.mark.parametrize(("path", "asked"), [
+  ("/é.tar.gz", "/%C3%A9.tar.gz"),
+  ("/a b.tar.gz", "/a%20b.tar.gz"),
+  ("/a%20b%2Fé.tar.gz", "/a%20b%2F%C3%A9.tar.gz"),
+  ("/(v1.0)+~x;y=1,2@3:4!$&'*.tar.gz", "/(v1.0)+~x;y=1,2@3:4!$&'*.tar.gz"),
+])
+def test_a_path_is_asked_for_as_urls_have_it(server, archive, path, asked):
+  """In UTF-8, percent-encoded once (RFC 3987, section 3.1)."""
+  server.contents[asked] = archive
+  where = f"{server.url}{path}#sha256={hashlib.sha256(archive).hexdigest()}"
+  assert fetch(where).source == where
+  assert server.log == [("GET", asked, None)]
+
+
 def test_what_is_not_there_is_said_at_once(server):
   message = fails(fetch, f"{server.url}/no.tar.gz#sha256={64 * '0'}")
   assert "404" in message and server.url in message

@@ -5,8 +5,10 @@ import contextlib
 import http.client
 import pathlib
 import ssl
+import string
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -33,7 +35,7 @@ def download(url: str, part: pathlib.Path, pause: float = 1.0) -> None:
   checksum, which is for the caller to compare.
 
   Args:
-    url: `http://` or `https://`.
+    url: `http://` or `https://`; what is not ASCII in its path is quoted.
     part: What has come of it before, or no file yet.
     pause: Seconds before a connection that broke is tried again.
 
@@ -77,9 +79,8 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
   headers = {"User-Agent": f"tf-adapters/{__version__}"}
   if done:
     headers["Range"] = f"bytes={done}-"
-  request = urllib.request.Request(url, headers=headers)
   try:
-    response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    response = _open(url, headers)
   except urllib.error.HTTPError as error:
     if error.code == 416 and done:
       return  # nothing is missing
@@ -98,6 +99,16 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
         progress(done, total)
   if total is not None and done < total:
     raise ConnectionError(f"{done} of {total} bytes came")
+
+
+def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+  """Sends the request; `url` may have letters that those on the wire have not.
+
+  What is quoted already stays, as urllib leaves it where it is led on.
+  """
+  quoted = urllib.parse.quote(url, safe=string.punctuation)
+  request = urllib.request.Request(quoted, headers=headers)
+  return urllib.request.urlopen(request, timeout=_TIMEOUT)
 
 
 def _check_size(size: int, url: str) -> None:
