@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import tiny
+from tests.file_server import Answer
 from tests.file_server import FileServer
 from tf_adapters.errors import InputError
 from tf_adapters.fetching import download
@@ -192,6 +193,28 @@ def test_a_path_is_asked_for_as_urls_have_it(server, archive, path, asked):
   where = f"{server.url}{path}#sha256={hashlib.sha256(archive).hexdigest()}"
   assert fetch(where).source == where
   assert server.log == [("GET", asked, None)]
+
+
+NO_ADDRESSES = [
+  "http://[bad/x.tar.gz", "http://a..b/x", f"http://{64 * 'a'}.b/x",
+  "http://localhost:1\n/x", f"http://localhost:{30 * '9'}/x", "http://例.b/x",
+]
+
+
+@pytest.mark.parametrize("given", NO_ADDRESSES)
+def test_what_is_no_address_is_refused(given):
+  message = fails(fetch, f"{given}#sha256={64 * '0'}")
+  assert repr(given) in message and "https://HOST/NAME.tar.gz" in message
+
+
+@pytest.mark.parametrize("given", [
+  *NO_ADDRESSES[:3], "file:///etc/passwd", "/loop.tar.gz",
+])
+def test_an_answer_that_leads_nowhere_is_refused(server, monkeypatch, given):
+  answer = Answer(302, headers={"Location": given})
+  monkeypatch.setattr(server, "answer", lambda *request: answer)
+  where = f"{server.url}/loop.tar.gz"
+  assert where in fails(fetch, f"{where}#sha256={64 * '0'}")
 
 
 def test_what_is_not_there_is_said_at_once(server):

@@ -40,8 +40,9 @@ def download(url: str, part: pathlib.Path, pause: float = 1.0) -> None:
     pause: Seconds before a connection that broke is tried again.
 
   Raises:
-    InputError: if the server does not have it, it is too large, or three
-      tries in a row brought nothing; `part` then has what came.
+    InputError: if it is no address or redirects to none, the server does not
+      have it, it is too large, or three tries in a row brought nothing; `part`
+      then has what came.
   """
   part.parent.mkdir(parents=True, exist_ok=True)
   failures = 0
@@ -68,8 +69,9 @@ def download(url: str, part: pathlib.Path, pause: float = 1.0) -> None:
 def _raise_if_final(error: Exception, url: str) -> None:
   """Raises `InputError` for an answer that another try would not change."""
   if isinstance(error, urllib.error.HTTPError) and error.code not in _PASSING:
+    reason = " ".join(str(error.reason).split())  # of a loop three lines
     raise InputError(
-      f"`encoder`: {url} was answered with {error.code} {error.reason}."
+      f"`encoder`: {url} was answered with {error.code} {reason}."
     ) from None
 
 
@@ -107,8 +109,15 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
   What is quoted already stays, as urllib leaves it where it is led on.
   """
   quoted = urllib.parse.quote(url, safe=string.punctuation)
-  request = urllib.request.Request(quoted, headers=headers)
-  return urllib.request.urlopen(request, timeout=_TIMEOUT)
+  try:
+    request = urllib.request.Request(quoted, headers=headers)
+    return urllib.request.urlopen(request, timeout=_TIMEOUT)
+  except (ValueError, OverflowError) as error:
+    raise InputError(
+      f"`encoder`: {url!r}, or what it redirects to, must be as "
+      "https://HOST/NAME.tar.gz with HOST in ASCII; it cannot be asked "
+      f"({error})."
+    ) from None
 
 
 def _check_size(size: int, url: str) -> None:
