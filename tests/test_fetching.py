@@ -236,6 +236,16 @@ def test_the_bar_shows_the_name_as_it_is(server, tmp_path, capsys):
   assert "fetching b][raw].bin" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("length", ["12, 12", "x", "", "-5", "²", 5000 * "9"])
+def test_a_length_that_is_no_number_is_an_unknown_one(
+  server, archive, monkeypatch, length
+):
+  answer = Answer(body=archive, headers={"Content-Length": length})
+  monkeypatch.setattr(server, "answer", lambda *request: answer)
+  fetch(f"{server.url}{PATH}#sha256={hashlib.sha256(archive).hexdigest()}")
+  assert len(server.log) == 1
+
+
 def test_too_much_is_not_fetched(server, monkeypatch, tmp_path):
   monkeypatch.setattr(download, "LARGEST", 1000)
   server.contents[PATH] = bytes(1001)

@@ -90,8 +90,8 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
   with response:
     if response.status != 206:
       done = 0  # a server that sends all of it again
-    length = response.headers["Content-Length"]
-    total = None if length is None else done + int(length)
+    length = response.length  # None where Content-Length is no number
+    total = None if length is None else done + length
     _check_size(total or 0, url)
     with open(part, "ab" if done else "wb") as file:
       while block := response.read(_BLOCK):
