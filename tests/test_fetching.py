@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import pathlib
+import posixpath
 import tarfile
 
 import numpy as np
@@ -308,6 +309,25 @@ def test_an_archive_without_one_encoder_is_refused(server, content, named):
   assert named in fails(fetch, address(server, content))
 
 
+@pytest.mark.parametrize(("names", "named"), [
+  (["config.json", "config.json/vocab.txt"], "would have to be a folder"),
+  (["config.json/vocab.txt", "config.json"], "would have to be a folder"),
+  (["config.json", "config.json/y/vocab.txt"], "would have to be a folder"),
+  (["vocab.txt", "vocab.txt"], "twice"),
+  ([f"{300 * 'x'}/vocab.txt"], "too long"),
+  ([f"{300 * 'x'}.index"], "too long"),
+  ([f"{3000 * 'x/'}vocab.txt"], "too long"),
+  (["a\0b/vocab.txt"], "a zero byte"),
+  (["a\0.index"], "a zero byte"),
+])
+def test_names_that_no_disk_takes_are_refused(server, cache, names, named):
+  infos = [entry(name, b"x", pax_headers={"path": name}) for name in names]
+  message = fails(fetch, address(server, tar_gz(*((i, b"x") for i in infos))))
+  assert f"{server.url}{PATH} has {names[-1]!r}" in message
+  assert named in message and str(cache) not in message
+  assert [p.name for p in cache.rglob("*") if p.is_dir()] == ["archives"]
+
+
 def test_an_archive_that_swells_is_refused(server, monkeypatch):
   monkeypatch.setattr(unpack, "LARGEST", 10_000)
   content = tar_gz((entry("unwanted", bytes(20_000)), bytes(20_000)))
@@ -315,22 +335,28 @@ def test_an_archive_that_swells_is_refused(server, monkeypatch):
   assert "10,000 bytes" in fails(fetch, address(server, content))
 
 
-NAMES = st.text(st.sampled_from("ab./\\~ "), min_size=1, max_size=12)
+NAMES = st.text(st.sampled_from("ab./\\~ \0"), min_size=1, max_size=12)
 
 
 @settings(max_examples=150, deadline=None)
-@given(names=st.lists(NAMES, min_size=1, max_size=4))
+@given(names=st.lists(NAMES | st.just(300 * "a"), min_size=1, max_size=4))
 def test_no_name_leads_outside(tmp_path_factory, names):
   """Either all of an archive is below the folder, or it is refused."""
   parent = tmp_path_factory.mktemp("unpacked")
   (parent / "a.tar.gz").write_bytes(
-    tar_gz(*((entry(name, b"x"), b"x") for name in names))
+    tar_gz(*(
+      (entry(name, b"x", pax_headers={"path": name}), b"x") for name in names
+    ))
   )
   (parent / "in").mkdir()
   try:
     unpack.unpack(parent / "a.tar.gz", parent / "in", lambda name: True, "it")
-  except (InputError, OSError):
-    pass  # as a file where another one needs a folder
+  except InputError as error:
+    assert str(error).startswith("`encoder`: it has '")
+  else:
+    assert {path for path in (parent / "in").rglob("*") if path.is_file()} == {
+      parent / "in" / posixpath.normpath(name) for name in names
+    }
   assert {path.name for path in parent.iterdir()} == {"a.tar.gz", "in"}
   for path in (parent / "in").rglob("*"):
     assert not path.is_symlink()
