@@ -110,6 +110,14 @@ def test_what_is_in_the_cache_needs_no_server(server, archive):
   assert len(server.log) == 1
 
 
+def test_a_checksum_may_be_written_in_capitals(server, archive):
+  where = address(server, archive)
+  url, _, checksum = where.rpartition("=")
+  capitals = fetch(f"{url}={checksum.upper()}")
+  assert capitals.folder == fetch(where).folder
+  assert len(server.log) == 1
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_connection_that_breaks_goes_on(
   server, archive, monkeypatch, ranges

@@ -19,7 +19,7 @@ from tf_adapters.fetching import unpack
 from tf_adapters.fetching.source import Fetched
 
 _ADDRESS = re.compile(
-  r"(?P<url>https?://[^#]+)#sha256=(?P<checksum>[0-9a-f]{64})"
+  r"(?P<url>https?://[^#]+)#sha256=(?P<checksum>[0-9a-fA-F]{64})"
 )
 # All that the readers of encoders open; nothing else is unpacked.
 _WANTED = (
@@ -35,7 +35,7 @@ def fetch(address: str) -> Fetched:
 
   Args:
     address: Of a tar.gz, with the SHA-256 of its bytes in 64 hexadecimal
-      digits.
+      digits, small or capital.
 
   Raises:
     InputError: for an address without a checksum, an archive that has another
@@ -49,7 +49,7 @@ def fetch(address: str) -> Fetched:
       f"and 64 hexadecimal digits (`sha256sum` prints them); got {address!r}."
     )
   parent = cache_folder() / "archives"
-  place = parent / match["checksum"]
+  place = parent / match["checksum"].lower()
   if not place.exists():
     with files.lock(parent / f".{place.name}.lock"):
       if not place.exists():  # another process may have been first
