@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import posixpath
+import shutil
 import tarfile
 
 import numpy as np
@@ -116,6 +117,17 @@ def test_a_checksum_may_be_written_in_capitals(server, archive):
   capitals = fetch(f"{url}={checksum.upper()}")
   assert capitals.folder == fetch(where).folder
   assert len(server.log) == 1
+
+
+def test_a_cache_that_lost_a_configuration_says_so(server, archive, cache):
+  """And what to do, which works; the archive is not blamed."""
+  where = address(server, archive)
+  place = cache / "archives" / where.rpartition("=")[2]
+  (fetch(where).folder / "config.json").unlink()
+  message = fails(fetch, where)
+  assert str(place) in message and "remove" in message
+  shutil.rmtree(place)
+  assert (fetch(where).folder / "config.json").exists()
 
 
 @pytest.mark.parametrize("ranges", [True, False])
@@ -313,8 +325,11 @@ def test_an_archive_that_leaves_its_folder_is_refused(
     "it has 2",
   ),
 ], ids=["empty", "page", "no tar", "half", "nothing", "two"])
-def test_an_archive_without_one_encoder_is_refused(server, content, named):
+def test_an_archive_without_one_encoder_is_refused(
+  server, cache, content, named
+):
   assert named in fails(fetch, address(server, content))
+  assert [p.name for p in cache.rglob("*") if p.is_dir()] == ["archives"]
 
 
 @pytest.mark.parametrize(("names", "named"), [
