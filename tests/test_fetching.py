@@ -317,6 +317,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(
   (gzip.compress(b"x" * 2000), "no whole tar.gz"),
   (tar_gz((entry("a/vocab.txt", b"x"), b"x"))[:40], "no whole tar.gz"),
   (tar_gz((entry("a/vocab.txt", b"x"), b"x")), "it has 0"),
+  (tar_gz((entry("config.json/vocab.txt", b"x"), b"x")), "it has 0"),
   (
     tar_gz(
       (entry("a/config.json", b"{}"), b"{}"),
@@ -324,7 +325,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(
     ),
     "it has 2",
   ),
-], ids=["empty", "page", "no tar", "half", "nothing", "two"])
+], ids=["empty", "page", "no tar", "half", "nothing", "folder", "two"])
 def test_an_archive_without_one_encoder_is_refused(
   server, cache, content, named
 ):

@@ -106,5 +106,5 @@ def _model_folders(place: pathlib.Path) -> list[pathlib.Path]:
   return [
     folder
     for folder in folders
-    if any((folder / mark).exists() for mark in _MARKS)
+    if any((folder / mark).is_file() for mark in _MARKS)
   ]
