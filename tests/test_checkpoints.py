@@ -5,16 +5,19 @@ import importlib.metadata
 import json
 import types
 
+import hypothesis
 import numpy as np
 import pytest
 import safetensors.numpy
 import tensorflow as tf
+from hypothesis import strategies as st
 from official.nlp.configs import encoders
 from official.nlp.modeling import networks
 
 import tf_adapters
 from tests import tiny
 from tf_adapters.checkpoints import huggingface
+from tf_adapters.checkpoints import shapes
 
 TOKENIZER = "tokenizer_config.json"
 ACTIVATIONS = {
@@ -315,6 +318,7 @@ WEIGHT = "encoder.layer.1.intermediate.dense.weight"
     (write_file("config.json", b"{"), "config.json: .*not valid JSON"),
     (write_file("config.json", b"[]"), "config.json: must .* a JSON object"),
     (change_config(hidden_act="mish"), "`hidden_act` must .*'mish'"),
+    (change_config(hidden_act=["gelu"]), r"`hidden_act` must .*\['gelu'\]"),
     (change_config(layer_norm_eps=1e-5), "`layer_norm_eps` must be 1e-12"),
     (change_config(model_type="roberta"), "`model_type` must .*'roberta'"),
     (
@@ -325,6 +329,10 @@ WEIGHT = "encoder.layer.1.intermediate.dense.weight"
     (change_config(hidden_size=16.5), "`hidden_size` must .*16.5"),
     (change_config(num_hidden_layers=0), "`num_hidden_layers` must .*0"),
     (change_config(num_attention_heads=0), "`num_attention_heads` must .*0"),
+    (
+      change_config(num_attention_heads=3),
+      "config.json: `num_attention_heads` must divide .* 16; got 3",
+    ),
     (change_config(hidden_dropout_prob=1.5), "`hidden_dropout_prob` .*1.5"),
     # What the tokenizer would silently do otherwise than the file says.
     (write_json(TOKENIZER, do_lower_case="no"), "`do_lower_case` .*'no'"),
@@ -338,6 +346,32 @@ def test_damage_is_an_error_with_its_reason(tmp_path, damage, reason):
   with pytest.raises(tf_adapters.InputError, match=reason) as caught:
     load(folder)
   assert str(folder) in str(caught.value)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-1, 20) | st.text() | (
+  st.floats(allow_nan=False)
+)
+VALUES = SCALARS | st.lists(SCALARS) | st.dictionaries(st.text(), SCALARS)
+
+
+@hypothesis.settings(max_examples=300, deadline=None)
+@hypothesis.given(
+  changes=st.dictionaries(st.sampled_from(sorted(tiny.CONFIG)), VALUES),
+  name=st.sampled_from(["config.json", "bert_config.json"]),
+)
+def test_any_configuration_is_a_berts_or_is_named(
+  tmp_path_factory, changes, name
+):
+  folder = tmp_path_factory.mktemp("any")
+  (folder / name).write_text(json.dumps({**tiny.CONFIG, **changes}), "utf-8")
+  try:
+    shape = shapes.read(folder, name)
+  except tf_adapters.InputError as error:
+    assert str(error).startswith(f"{folder / name}: `")
+    assert len(str(error).splitlines()) == 1
+    return
+  width = shape.hidden_size // shape.num_attention_heads
+  assert width * shape.num_attention_heads == shape.hidden_size > 0
 
 
 def test_missing_folder_is_named(tmp_path):

@@ -10,6 +10,8 @@ import hashlib
 import io
 import os
 import pathlib
+import posixpath
+import shutil
 import tarfile
 
 import numpy as np
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import tiny
+from tests.file_server import Answer
 from tests.file_server import FileServer
 from tf_adapters.errors import InputError
 from tf_adapters.fetching import download
@@ -108,6 +111,25 @@ def test_what_is_in_the_cache_needs_no_server(server, archive):
   assert len(server.log) == 1
 
 
+def test_a_checksum_may_be_written_in_capitals(server, archive):
+  where = address(server, archive)
+  url, _, checksum = where.rpartition("=")
+  capitals = fetch(f"{url}={checksum.upper()}")
+  assert capitals.folder == fetch(where).folder
+  assert len(server.log) == 1
+
+
+def test_a_cache_that_lost_a_configuration_says_so(server, archive, cache):
+  """And what to do, which works; the archive is not blamed."""
+  where = address(server, archive)
+  place = cache / "archives" / where.rpartition("=")[2]
+  (fetch(where).folder / "config.json").unlink()
+  message = fails(fetch, where)
+  assert str(place) in message and "remove" in message
+  shutil.rmtree(place)
+  assert (fetch(where).folder / "config.json").exists()
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_connection_that_breaks_goes_on(
   server, archive, monkeypatch, ranges
@@ -180,6 +202,42 @@ def test_other_addresses_are_refused(given):
   assert repr(given) in message and "hf://, kaggle://, https://" in message
 
 
+@pytest.mark.parametrize(("path", "asked"), [
+  ("/é.tar.gz", "/%C3%A9.tar.gz"),
+  ("/a b.tar.gz", "/a%20b.tar.gz"),
+  ("/a%20b%2Fé.tar.gz", "/a%20b%2F%C3%A9.tar.gz"),
+  ("/(v1.0)+~x;y=1,2@3:4!$&'*.tar.gz", "/(v1.0)+~x;y=1,2@3:4!$&'*.tar.gz"),
+])
+def test_a_path_is_asked_for_as_urls_have_it(server, archive, path, asked):
+  """In UTF-8, percent-encoded once (RFC 3987, section 3.1)."""
+  server.contents[asked] = archive
+  where = f"{server.url}{path}#sha256={hashlib.sha256(archive).hexdigest()}"
+  assert fetch(where).source == where
+  assert server.log == [("GET", asked, None)]
+
+
+NO_ADDRESSES = [
+  "http://[bad/x.tar.gz", "http://a..b/x", f"http://{64 * 'a'}.b/x",
+  "http://localhost:1\n/x", f"http://localhost:{30 * '9'}/x", "http://例.b/x",
+]
+
+
+@pytest.mark.parametrize("given", NO_ADDRESSES)
+def test_what_is_no_address_is_refused(given):
+  message = fails(fetch, f"{given}#sha256={64 * '0'}")
+  assert repr(given) in message and "https://HOST/NAME.tar.gz" in message
+
+
+@pytest.mark.parametrize("given", [
+  *NO_ADDRESSES[:3], "file:///etc/passwd", "/loop.tar.gz",
+])
+def test_an_answer_that_leads_nowhere_is_refused(server, monkeypatch, given):
+  answer = Answer(302, headers={"Location": given})
+  monkeypatch.setattr(server, "answer", lambda *request: answer)
+  where = f"{server.url}/loop.tar.gz"
+  assert where in fails(fetch, f"{where}#sha256={64 * '0'}")
+
+
 def test_what_is_not_there_is_said_at_once(server):
   message = fails(fetch, f"{server.url}/no.tar.gz#sha256={64 * '0'}")
   assert "404" in message and server.url in message
@@ -197,6 +255,16 @@ def test_the_bar_shows_the_name_as_it_is(server, tmp_path, capsys):
   server.contents["/[/b][raw].bin"] = b"x"
   download.download(f"{server.url}/[/b][raw].bin", tmp_path / "part", 0)
   assert "fetching b][raw].bin" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("length", ["12, 12", "x", "", "-5", "²", 5000 * "9"])
+def test_a_length_that_is_no_number_is_an_unknown_one(
+  server, archive, monkeypatch, length
+):
+  answer = Answer(body=archive, headers={"Content-Length": length})
+  monkeypatch.setattr(server, "answer", lambda *request: answer)
+  fetch(f"{server.url}{PATH}#sha256={hashlib.sha256(archive).hexdigest()}")
+  assert len(server.log) == 1
 
 
 def test_too_much_is_not_fetched(server, monkeypatch, tmp_path):
@@ -249,6 +317,7 @@ def test_an_archive_that_leaves_its_folder_is_refused(
   (gzip.compress(b"x" * 2000), "no whole tar.gz"),
   (tar_gz((entry("a/vocab.txt", b"x"), b"x"))[:40], "no whole tar.gz"),
   (tar_gz((entry("a/vocab.txt", b"x"), b"x")), "it has 0"),
+  (tar_gz((entry("config.json/vocab.txt", b"x"), b"x")), "it has 0"),
   (
     tar_gz(
       (entry("a/config.json", b"{}"), b"{}"),
@@ -256,9 +325,31 @@ def test_an_archive_that_leaves_its_folder_is_refused(
     ),
     "it has 2",
   ),
-], ids=["empty", "page", "no tar", "half", "nothing", "two"])
-def test_an_archive_without_one_encoder_is_refused(server, content, named):
+], ids=["empty", "page", "no tar", "half", "nothing", "folder", "two"])
+def test_an_archive_without_one_encoder_is_refused(
+  server, cache, content, named
+):
   assert named in fails(fetch, address(server, content))
+  assert [p.name for p in cache.rglob("*") if p.is_dir()] == ["archives"]
+
+
+@pytest.mark.parametrize(("names", "named"), [
+  (["config.json", "config.json/vocab.txt"], "would have to be a folder"),
+  (["config.json/vocab.txt", "config.json"], "would have to be a folder"),
+  (["config.json", "config.json/y/vocab.txt"], "would have to be a folder"),
+  (["vocab.txt", "vocab.txt"], "twice"),
+  ([f"{300 * 'x'}/vocab.txt"], "too long"),
+  ([f"{300 * 'x'}.index"], "too long"),
+  ([f"{3000 * 'x/'}vocab.txt"], "too long"),
+  (["a\0b/vocab.txt"], "a zero byte"),
+  (["a\0.index"], "a zero byte"),
+])
+def test_names_that_no_disk_takes_are_refused(server, cache, names, named):
+  infos = [entry(name, b"x", pax_headers={"path": name}) for name in names]
+  message = fails(fetch, address(server, tar_gz(*((i, b"x") for i in infos))))
+  assert f"{server.url}{PATH} has {names[-1]!r}" in message
+  assert named in message and str(cache) not in message
+  assert [p.name for p in cache.rglob("*") if p.is_dir()] == ["archives"]
 
 
 def test_an_archive_that_swells_is_refused(server, monkeypatch):
@@ -268,22 +359,28 @@ def test_an_archive_that_swells_is_refused(server, monkeypatch):
   assert "10,000 bytes" in fails(fetch, address(server, content))
 
 
-NAMES = st.text(st.sampled_from("ab./\\~ "), min_size=1, max_size=12)
+NAMES = st.text(st.sampled_from("ab./\\~ \0"), min_size=1, max_size=12)
 
 
 @settings(max_examples=150, deadline=None)
-@given(names=st.lists(NAMES, min_size=1, max_size=4))
+@given(names=st.lists(NAMES | st.just(300 * "a"), min_size=1, max_size=4))
 def test_no_name_leads_outside(tmp_path_factory, names):
   """Either all of an archive is below the folder, or it is refused."""
   parent = tmp_path_factory.mktemp("unpacked")
   (parent / "a.tar.gz").write_bytes(
-    tar_gz(*((entry(name, b"x"), b"x") for name in names))
+    tar_gz(*(
+      (entry(name, b"x", pax_headers={"path": name}), b"x") for name in names
+    ))
   )
   (parent / "in").mkdir()
   try:
     unpack.unpack(parent / "a.tar.gz", parent / "in", lambda name: True, "it")
-  except (InputError, OSError):
-    pass  # as a file where another one needs a folder
+  except InputError as error:
+    assert str(error).startswith("`encoder`: it has '")
+  else:
+    assert {path for path in (parent / "in").rglob("*") if path.is_file()} == {
+      parent / "in" / posixpath.normpath(name) for name in names
+    }
   assert {path.name for path in parent.iterdir()} == {"a.tar.gz", "in"}
   for path in (parent / "in").rglob("*"):
     assert not path.is_symlink()

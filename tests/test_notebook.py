@@ -120,6 +120,16 @@ def test_a_tpu_that_does_not_start_is_said_and_leaves_no_trace(
   assert environment == before
 
 
+@pytest.mark.usefixtures("tpu")
+def test_a_tpu_without_its_library_is_said(monkeypatch, environment):
+  monkeypatch.setitem(sys.modules, "libtpu", None)  # as if not installed
+  before = dict(environment)
+  message = fails(notebook.start, True)
+  assert "libtpu" in message and "run this cell in a new one" in message
+  assert "tpu=False" in message
+  assert environment == before
+
+
 @pytest.mark.usefixtures("environment")
 def test_tensorflow_before_the_tpu_was_prepared_is_refused():
   assert "restart the runtime" in fails(notebook.start, True)

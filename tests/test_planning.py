@@ -261,6 +261,15 @@ def test_an_encoder_is_a_folder_with_a_configuration(tmp_path):
     assert tf_adapters.plan(folder).encoder == str(folder)
 
 
+def test_a_configuration_that_is_no_encoders_is_named(tmp_path):
+  path = tmp_path / "config.json"
+  tree = {**tiny.CONFIG, "num_attention_heads": 3}
+  path.write_text(json.dumps(tree), encoding="utf-8")
+  with pytest.raises(tf_adapters.InputError) as caught:
+    tf_adapters.plan(tmp_path)
+  assert f"{path}: `num_attention_heads` must divide" in str(caught.value)
+
+
 @pytest.mark.parametrize(
   ("options", "message"),
   [

@@ -151,7 +151,7 @@ def _prepare_tpu() -> None:
       "TensorFlow was imported before it was prepared for the TPU; restart the "
       "runtime and run this cell first."
     )
-  libtpu = importlib.import_module("libtpu")
+  libtpu = _libtpu()
   environment = {**TPU_ENVIRONMENT, _LIBRARY: libtpu.get_library_path()}
   flags = os.environ.get("TF_XLA_FLAGS", "")
   environment["TF_XLA_FLAGS"] = f"{flags} {environment['TF_XLA_FLAGS']}".strip()
@@ -163,6 +163,18 @@ def _prepare_tpu() -> None:
       "type) and run all cells again."
     )
   os.environ.update(environment)
+
+
+def _libtpu() -> types.ModuleType:
+  try:
+    return importlib.import_module("libtpu")
+  except ImportError as error:
+    raise InputError(
+      "TensorFlow reaches a TPU by libtpu, which cannot be imported "
+      f"({error}); delete the runtime (Runtime → Disconnect and delete "
+      "runtime) and run this cell in a new one, or say tpu=False where there "
+      "is no TPU."
+    ) from None
 
 
 def _try_tpu(environment: Mapping[str, str]) -> str:

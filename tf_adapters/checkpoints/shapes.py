@@ -29,6 +29,7 @@ class Shape:
   """The sizes and settings of a BERT, by their Hugging Face names.
 
   Attributes:
+    num_attention_heads: They divide `hidden_size`.
     activation: `gelu` (exact), `gelu_tanh` or `relu`.
   """
 
@@ -70,7 +71,7 @@ def read(folder: pathlib.Path, name: str) -> Shape:
   path, activations = folder / name, _ACTIVATIONS[name]
   tree = json_files.read(path)
   given = tree.get("hidden_act", "gelu")
-  if given not in activations:
+  if not isinstance(given, str) or given not in activations:
     raise InputError(
       f"{path}: `hidden_act` must be one of {sorted(activations)}; got "
       f"{given!r}."
@@ -91,7 +92,16 @@ def read(folder: pathlib.Path, name: str) -> Shape:
     value = tree.get(field.name, defaults.get(field.name))
     _check_number(value, field.type, f"{path}: `{field.name}`")
     values[field.name] = value
+  _check_heads(values["num_attention_heads"], values["hidden_size"], path)
   return Shape(**values, activation=activations[given])
+
+
+def _check_heads(heads: int, hidden: int, path: pathlib.Path) -> None:
+  if hidden % heads:
+    raise InputError(
+      f"{path}: `num_attention_heads` must divide `hidden_size`, here "
+      f"{hidden}; got {heads}."
+    )
 
 
 def _check_number(value: object, kind: type, name: str) -> None:

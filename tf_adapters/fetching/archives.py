@@ -19,7 +19,7 @@ from tf_adapters.fetching import unpack
 from tf_adapters.fetching.source import Fetched
 
 _ADDRESS = re.compile(
-  r"(?P<url>https?://[^#]+)#sha256=(?P<checksum>[0-9a-f]{64})"
+  r"(?P<url>https?://[^#]+)#sha256=(?P<checksum>[0-9a-fA-F]{64})"
 )
 # All that the readers of encoders open; nothing else is unpacked.
 _WANTED = (
@@ -35,12 +35,12 @@ def fetch(address: str) -> Fetched:
 
   Args:
     address: Of a tar.gz, with the SHA-256 of its bytes in 64 hexadecimal
-      digits.
+      digits, small or capital.
 
   Raises:
     InputError: for an address without a checksum, an archive that has another
-      one, holds what leaves its folder, or holds no encoder, and one that is
-      neither in the cache nor can be reached.
+      one, holds what leaves its folder, or holds no encoder, one that is
+      neither in the cache nor can be reached, and one that was damaged there.
   """
   match = _ADDRESS.fullmatch(address)
   if not match:
@@ -49,12 +49,19 @@ def fetch(address: str) -> Fetched:
       f"and 64 hexadecimal digits (`sha256sum` prints them); got {address!r}."
     )
   parent = cache_folder() / "archives"
-  place = parent / match["checksum"]
+  place = parent / match["checksum"].lower()
   if not place.exists():
     with files.lock(parent / f".{place.name}.lock"):
       if not place.exists():  # another process may have been first
         _fetch_into(place, match["url"])
-  return Fetched(_model_folder(place, address), address)
+  found = _model_folders(place)
+  if len(found) != 1:  # as the archive had when it came
+    raise InputError(
+      f"`encoder`: {place}, where {address} was kept, must hold one folder "
+      f"with one of {', '.join(_MARKS)}; it has {len(found)}; remove it, and "
+      "the archive is fetched anew."
+    )
+  return Fetched(found[0], address)
 
 
 def cache_folder() -> pathlib.Path:
@@ -79,6 +86,12 @@ def _fetch_into(place: pathlib.Path, url: str) -> None:
   files.remove_left_aside(place.parent, place.name)
   with files.folder_aside(place.parent, place.name) as aside:
     unpack.unpack(part, aside, _is_wanted, url)
+    found = len(_model_folders(aside))
+    if found != 1:
+      raise InputError(
+        f"`encoder`: {url} must hold one folder with one of "
+        f"{', '.join(_MARKS)}; it has {found}."
+      )
     files.publish(aside, place)
   part.unlink()
 
@@ -87,17 +100,11 @@ def _is_wanted(name: str) -> bool:
   return any(fnmatch.fnmatchcase(name, pattern) for pattern in _WANTED)
 
 
-def _model_folder(place: pathlib.Path, address: str) -> pathlib.Path:
-  """The only folder of an archive that has an encoder."""
+def _model_folders(place: pathlib.Path) -> list[pathlib.Path]:
+  """The folders that have an encoder; an archive that is taken has one."""
   folders = [place, *(path for path in place.rglob("*") if path.is_dir())]
-  found = [
+  return [
     folder
     for folder in folders
-    if any((folder / mark).exists() for mark in _MARKS)
+    if any((folder / mark).is_file() for mark in _MARKS)
   ]
-  if len(found) != 1:
-    raise InputError(
-      f"`encoder`: {address} must hold one folder with one of "
-      f"{', '.join(_MARKS)}; it has {len(found)}."
-    )
-  return found[0]

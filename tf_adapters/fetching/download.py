@@ -5,8 +5,10 @@ import contextlib
 import http.client
 import pathlib
 import ssl
+import string
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -33,13 +35,14 @@ def download(url: str, part: pathlib.Path, pause: float = 1.0) -> None:
   checksum, which is for the caller to compare.
 
   Args:
-    url: `http://` or `https://`.
+    url: `http://` or `https://`; what is not ASCII in its path is quoted.
     part: What has come of it before, or no file yet.
     pause: Seconds before a connection that broke is tried again.
 
   Raises:
-    InputError: if the server does not have it, it is too large, or three
-      tries in a row brought nothing; `part` then has what came.
+    InputError: if it is no address or redirects to none, the server does not
+      have it, it is too large, or three tries in a row brought nothing; `part`
+      then has what came.
   """
   part.parent.mkdir(parents=True, exist_ok=True)
   failures = 0
@@ -66,8 +69,9 @@ def download(url: str, part: pathlib.Path, pause: float = 1.0) -> None:
 def _raise_if_final(error: Exception, url: str) -> None:
   """Raises `InputError` for an answer that another try would not change."""
   if isinstance(error, urllib.error.HTTPError) and error.code not in _PASSING:
+    reason = " ".join(str(error.reason).split())  # of a loop three lines
     raise InputError(
-      f"`encoder`: {url} was answered with {error.code} {error.reason}."
+      f"`encoder`: {url} was answered with {error.code} {reason}."
     ) from None
 
 
@@ -77,9 +81,8 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
   headers = {"User-Agent": f"tf-adapters/{__version__}"}
   if done:
     headers["Range"] = f"bytes={done}-"
-  request = urllib.request.Request(url, headers=headers)
   try:
-    response = urllib.request.urlopen(request, timeout=_TIMEOUT)
+    response = _open(url, headers)
   except urllib.error.HTTPError as error:
     if error.code == 416 and done:
       return  # nothing is missing
@@ -87,8 +90,8 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
   with response:
     if response.status != 206:
       done = 0  # a server that sends all of it again
-    length = response.headers["Content-Length"]
-    total = None if length is None else done + int(length)
+    length = response.length  # None where Content-Length is no number
+    total = None if length is None else done + length
     _check_size(total or 0, url)
     with open(part, "ab" if done else "wb") as file:
       while block := response.read(_BLOCK):
@@ -98,6 +101,23 @@ def _continue(url: str, part: pathlib.Path, progress: Progress) -> None:
         progress(done, total)
   if total is not None and done < total:
     raise ConnectionError(f"{done} of {total} bytes came")
+
+
+def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+  """Sends the request; `url` may have letters that those on the wire have not.
+
+  What is quoted already stays, as urllib leaves it where it is led on.
+  """
+  quoted = urllib.parse.quote(url, safe=string.punctuation)
+  try:
+    request = urllib.request.Request(quoted, headers=headers)
+    return urllib.request.urlopen(request, timeout=_TIMEOUT)
+  except (ValueError, OverflowError) as error:
+    raise InputError(
+      f"`encoder`: {url!r}, or what it redirects to, must be as "
+      "https://HOST/NAME.tar.gz with HOST in ASCII; it cannot be asked "
+      f"({error})."
+    ) from None
 
 
 def _check_size(size: int, url: str) -> None:

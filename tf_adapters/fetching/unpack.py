@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Archives of strangers: what is wanted of a tar.gz, and nothing outside."""
 
+import errno
 import gzip
 import pathlib
 import shutil
@@ -29,8 +30,9 @@ def unpack(
     name: What the archive is called in errors.
 
   Raises:
-    InputError: if the archive is damaged or too large, or if anything in it,
-      wanted or not, is neither a file nor a folder below its root.
+    InputError: if the archive is damaged or too large, if anything in it,
+      wanted or not, is neither a file nor a folder below its root, or if what
+      is wanted has a name that is taken or too long.
   """
   try:
     with (
@@ -38,14 +40,10 @@ def unpack(
       tarfile.open(fileobj=_Bounded(stream, name), mode="r|") as entries,
     ):
       for entry in entries:
-        place = folder / _below_root(entry, name)
-        if entry.isfile() and wanted(place.name):
-          place.parent.mkdir(parents=True, exist_ok=True)
-          with open(place, "xb") as file:
+        path = _below_root(entry, name)
+        if entry.isfile() and wanted(path.name):
+          with _create(folder, path, name) as file:
             shutil.copyfileobj(entries.extractfile(entry), file)
-  except FileExistsError as error:
-    twice = pathlib.Path(error.filename).relative_to(folder)
-    raise InputError(f"`encoder`: {name} has {twice} twice.") from None
   except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
     # Of `OSError` those of gzip, which name no file; not those of the disk.
     if isinstance(error, OSError) and error.errno is not None:
@@ -62,6 +60,10 @@ def _below_root(entry: tarfile.TarInfo, name: str) -> pathlib.PurePosixPath:
     raise InputError(
       f"`encoder`: {name} has {entry.name!r}, outside its own folder."
     )
+  if "\0" in entry.name:
+    raise InputError(
+      f"`encoder`: {name} has {entry.name!r}, a name with a zero byte."
+    )
   # A sparse file may be small here and huge on the disk.
   if not (entry.isfile() or entry.isdir()) or entry.issparse():
     raise InputError(
@@ -69,6 +71,25 @@ def _below_root(entry: tarfile.TarInfo, name: str) -> pathlib.PurePosixPath:
       "folder."
     )
   return path
+
+
+def _create(
+  folder: pathlib.Path, path: pathlib.PurePosixPath, name: str
+) -> BinaryIO:
+  """Opens a new file at `path` in the folder, for writing."""
+  place = folder / path
+  try:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    return open(place, "xb")
+  except (FileExistsError, NotADirectoryError):
+    fault = ", for which a file would have to be a folder as well"
+    if place.is_file():
+      fault = " twice"
+  except OSError as error:
+    if error.errno != errno.ENAMETOOLONG:
+      raise
+    fault = ", a name that is too long for the disk of the cache"
+  raise InputError(f"`encoder`: {name} has {str(path)!r}{fault}.")
 
 
 class _Bounded:
