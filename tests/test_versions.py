@@ -152,6 +152,30 @@ def test_a_change_of_what_is_no_longer_the_newest_writes_nothing(
   assert tasks(out / "2") == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+  ("maker", "name"), [("_embed", "embed"), ("_of_examples", "a.classify")]
+)
+def test_a_signature_that_no_server_warms_up_by_is_tried_as_well(
+  folder, tmp_path, monkeypatch, maker, name
+):
+  def make(*args):
+    column = "text" if maker == "_embed" else "inputs"
+    spec = [tf.TensorSpec([None], tf.string, column)]
+    number = tf.function(  # of no letters there is none
+      lambda rows: {"n": tf.strings.to_number(rows)}, input_signature=spec
+    )
+    return number if maker == "_embed" else {"classify": number}
+
+  monkeypatch.setattr(signatures, maker, make)
+  store, out = str(folder / "store"), tmp_path / "out"
+  words = f"signature '{name}' does not run"
+  with pytest.raises(tf_adapters.ExportError, match=words):
+    tf_adapters.export(
+      store, str(out), tasks=["a"], examples=True, reporter=Silent()
+    )
+  assert [entry.name for entry in out.iterdir()] == [".lock"]
+
+
 @pytest.mark.parametrize("asked", ["a", lambda: tf_adapters.Change(add="a")])
 def test_a_name_is_no_list_of_names(folder, tmp_path, asked):
   with pytest.raises(tf_adapters.InputError, match="list of names; got 'a'"):

@@ -26,8 +26,8 @@ def check(
 
   Args:
     folder: Of the SavedModel.
-    records: What the server will warm up by, see `warmup`: a record that
-      fails would keep it from loading the model.
+    records: Requests: what the server will warm up by, see `warmup`, of
+      which one that fails would keep it from loading the model, and others.
 
   Raises:
     ExportError: naming all that lint finds, or the first record that fails.

@@ -66,7 +66,8 @@ def export(
   Beside it lie, as a server wants them, requests that warm it up and
   `batching_params.pbtxt`; and `assets.extra/tasks.json`: the order of
   `probabilities`, dev scores and what each task adds to the encoder. Before
-  the version appears all requests are run through TensorFlow's C API.
+  the version appears all requests, and one of each kind of the other
+  signatures, are run through TensorFlow's C API.
 
   Args:
     store: Folder of the store.
@@ -124,7 +125,7 @@ def export(
   with versions.folder_aside(base, before) as aside:
     with writing.as_os_error(str(base)):
       _write(aside, made, {**_describe(served), **form})
-    checking.check(aside, made.requests)
+    checking.check(aside, [*made.requests, *made.trials])
     place = versions.publish(aside, base)
     if keep is not None:
       versions.keep(base, keep)

@@ -33,11 +33,13 @@ class Served:
     signatures: Functions by name.
     requests: Of the signatures that a server should warm up: inputs by name,
       one row each.
+    trials: Likewise of others, one of each kind, to see that they run.
   """
 
   root: tf.Module
   signatures: dict[str, Callable]
   requests: list[tuple[str, dict[str, list]]]
+  trials: list[tuple[str, dict[str, list]]]
 
 
 def make(
@@ -81,6 +83,7 @@ def make(
     )
     requests.append(("all_tasks", {"text": [""]}))
   signatures["embed"] = _embed(found[0], frozen, tokens)
+  trials = {"embed": ("embed", {"text": [""]})}
   if len(found) == 1:
     signatures["serving_default"] = signatures[found[0].served.name]
     requests.append(("serving_default", _request(found[0])[1]))
@@ -89,8 +92,12 @@ def make(
     requests.append(("serving_default", _rows(found[0])))
   if examples:
     for place in found:
-      signatures.update(_of_examples(place, single))
-  return Served(root, signatures, requests)
+      for kind, function in _of_examples(place, single).items():
+        name = f"{place.served.name}.{kind}"
+        signatures[name] = function
+        # No bytes are a `tf.Example` without features.
+        trials.setdefault(kind, (name, {"inputs": [b""]}))
+  return Served(root, signatures, requests, list(trials.values()))
 
 
 def _request(place: Place) -> tuple[str, dict[str, list]]:
@@ -124,7 +131,7 @@ def _embed(place: Place, frozen: Frozen, tokens: Tokens) -> Callable:
 
 
 def _of_examples(place: Place, single: Single) -> dict[str, Callable]:
-  """As the Classify and Regress calls of a server want it."""
+  """By kind, as the Classify and Regress calls of a server want it."""
   if place.is_span:
     return {}
   spec = tf.TensorSpec([None], tf.string, "inputs")
@@ -153,7 +160,5 @@ def _of_examples(place: Place, single: Single) -> dict[str, Callable]:
     ("regress", regress) if is_regression else ("classify", classify)
   )
   return {
-    f"{place.served.name}.{name}": tf.function(
-      function, input_signature=[spec], autograph=False
-    )
+    name: tf.function(function, input_signature=[spec], autograph=False)
   }
