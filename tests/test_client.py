@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import serving_stub
+from tf_adapters.client import answers as answers_lib
 from tf_adapters.client import retries as retries_lib
 from tf_adapters.client import target
 
@@ -176,9 +177,32 @@ def test_labels_name_probabilities(server, tmp_path):
   labels = {"hidden": ("ham", "spam")}
   found = ask(server, labels=labels).predict("hidden", ["win"])
   assert found == [expected]
-  for wrong in (["ham"], ["ham", "eggs"], ["a", "b", "c"]):
+  for wrong in (
+    ["ham"], ["ham", "eggs"], ["a", "b", "c"], ["spam", "ham"]
+  ):
     with pytest.raises(tf_adapters.InputError, match="`labels`.*tasks.json"):
       ask(server, labels={"sms": wrong}).predict("sms", ["win", "x", "y"])
+
+
+@hypothesis.given(
+  st.permutations("abcd"),
+  st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4),
+  st.data(),
+)
+def test_labels_in_another_order_are_refused(labels, found, data):
+  """The server's are a to d, and it says one that has the most."""
+  best = [
+    label for label, p in zip("abcd", found, strict=True) if p == max(found)
+  ]
+  label = data.draw(st.sampled_from(best))
+  answer = {"label": label, "score": max(found), "probabilities": found}
+  by_place = dict(zip(labels, found, strict=True))
+  if by_place[label] == max(found):
+    named = answers_lib.by_label(answer, "t", labels, exact=True)
+    assert named == {**answer, "probabilities": by_place}
+  else:
+    with pytest.raises(tf_adapters.InputError, match="in their order"):
+      answers_lib.by_label(answer, "t", labels, exact=True)
 
 
 # --- Many tasks in one request -----------------------------------------------

@@ -156,16 +156,29 @@ def by_label(
     exact: Whether there is one probability a label; else there may be more.
 
   Raises:
-    InputError: if they are not the labels that the server has.
+    InputError: if they are not the labels that the server has, as far as an
+      answer shows: their number, and the label where the largest probability
+      is.
   """
   if "probabilities" not in answer:
     return answer
   found = answer["probabilities"]
   fits = len(found) == len(labels) if exact else len(found) >= len(labels)
-  if not fits or answer["label"] not in labels:
+  if not fits or not _is_best(answer["label"], labels, found):
     raise InputError(
-      f"`labels` has {len(labels)} labels for the task {task!r}; the server "
-      f"gave {len(found)} probabilities and the label {answer['label']!r}; "
-      "give the `tasks.json` of the version that is served."
+      f"`labels` of the task {task!r} must be the server's in their order; got "
+      f"{len(labels)} labels, and the server gave {len(found)} probabilities, "
+      f"the largest for {answer['label']!r}; give the `tasks.json` of the "
+      "version that is served."
     )
   return {**answer, "probabilities": dict(zip(labels, found, strict=False))}
+
+
+def _is_best(
+  label: str, labels: Sequence[str], probabilities: Sequence[float]
+) -> bool:
+  """Whether no probability is above that of the label; others may equal it."""
+  if label not in labels:
+    return False
+  own = probabilities[labels.index(label)]
+  return not any(other > own for other in probabilities)
