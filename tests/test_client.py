@@ -2,9 +2,11 @@
 """The client keeps the REST contract of TensorFlow Serving, serving_stub.py."""
 
 import concurrent.futures
+import http.client
 import json
 import math
 import socket
+import string
 import subprocess
 import sys
 import threading
@@ -477,6 +479,8 @@ def test_bad_rows_are_named_and_not_sent(server, pairs, words):
   ({"labels": 5}, "`labels`"), ({"labels": {"sms": "ham"}}, "`labels`"),
   ({"headers": {"a": "b\r\nc: d"}}, "`headers`"),
   ({"headers": {"a": "ж"}}, "`headers`"), ({"headers": "a"}, "`headers`"),
+  ({"headers": {"a:b": "c"}}, "'a:b'"), ({"headers": {" a": "c"}}, "' a'"),
+  ({"headers": {"ä": "c"}}, "'ä'"), ({"headers": {"": "c"}}, "''"),
 ])
 def test_bad_options_are_named(options, words):
   with pytest.raises(tf_adapters.InputError) as raised:
@@ -548,6 +552,32 @@ def test_headers_go_with_every_request(server):
   assert {sent["Content-Type"] for sent in server.headers} == {
     "application/json"
   }
+
+
+TOKEN = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"  # RFC 9110
+LATIN_1 = st.characters(max_codepoint=0xFF, exclude_categories=["Cc"])
+
+
+@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.given(st.text(TOKEN), st.text(LATIN_1))
+def test_headers_of_http_arrive(changing, name, text):
+  text = text.strip()  # a server cuts blanks around it
+  changing.signatures = serving_stub.SIGNATURES
+  ask(changing, headers={f"X-{name}": text}).tasks()
+  assert changing.headers[-1][f"X-{name}"] == text
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(TEXT, TEXT)
+def test_other_headers_are_not_sent(name, text):
+  """Whatever the library that sends them would refuse."""
+  connection = http.client.HTTPConnection("127.0.0.1:1")
+  connection.putrequest("GET", "/")
+  try:
+    tf_adapters.Client("localhost", headers={name: text})
+  except tf_adapters.InputError:
+    return
+  connection.putheader(name, text)
 
 
 # --- Connections, time and repetitions ---------------------------------------

@@ -3,11 +3,15 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import socket
+import string
 import time
 
 import grpc
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_service_pb2_grpc as service
 
 import tf_adapters
@@ -75,17 +79,25 @@ class Servicer(service.PredictionServiceServicer):
     return answer
 
 
+@contextlib.contextmanager
+def running():
+  """A server of that model."""
+  servicer = Servicer()
+  with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    server = grpc.server(pool)
+    service.add_PredictionServiceServicer_to_server(servicer, server)
+    servicer.port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+      yield servicer
+    finally:
+      server.stop(0).wait(10)
+
+
 @pytest.fixture
 def server():
-  pool = concurrent.futures.ThreadPoolExecutor(4)
-  running = grpc.server(pool)
-  servicer = Servicer()
-  service.add_PredictionServiceServicer_to_server(servicer, running)
-  servicer.port = running.add_insecure_port("127.0.0.1:0")
-  running.start()
-  yield servicer
-  running.stop(0).wait(10)
-  pool.shutdown()
+  with running() as servicer:
+    yield servicer
 
 
 def ask(server, **options) -> tf_adapters.Client:
@@ -138,6 +150,36 @@ def test_version_and_label_are_asked_for(server, options, field):
     assert spec.version.value == options.get("version", 0)
     assert spec.version_label == options.get("label", "")
   assert [sent["x-token"] for sent in server.metadata] == ["a", "a"]
+
+
+@pytest.fixture(scope="module")
+def calm():
+  """A server that no test disturbs."""
+  with running() as servicer:
+    yield servicer
+
+
+NAME = string.ascii_letters + string.digits + "_.-"
+ANY = st.characters(exclude_categories=["Cs"])
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(
+  st.text(NAME) | st.text(ANY), st.text(string.printable) | st.text(ANY)
+)
+@hypothesis.example("Name", "Jürgen")
+@hypothesis.example(" Header", "x")
+@hypothesis.example("-Bin", "x")
+@hypothesis.example("\N{KELVIN SIGN}", "x")  # k in lower case
+def test_headers_arrive_or_are_refused(calm, name, text):
+  name = f"X{name}"
+  allowed = {*NAME} >= {*name} and not name.lower().endswith("-bin")
+  if allowed and all(" " <= letter <= "~" for letter in text):
+    ask(calm, headers={name: text}).tasks()
+    assert calm.metadata[-1][name.lower()] == text
+  else:
+    with pytest.raises(tf_adapters.InputError, match="`headers`.*for gRPC"):
+      ask(calm, headers={name: text})
 
 
 def test_unavailable_is_asked_again(server):

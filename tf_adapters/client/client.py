@@ -80,10 +80,10 @@ class Client:
 
   def __post_init__(self):
     options.check_numbers(self.timeout, self.retries, self.batch_size)
-    options.check_headers(self.headers)
     checks.one_of("form", self.form, ("column", "row"))
     self.labels = options.labels_of(self.labels)
     self._address = target.parse(self.address, self.protocol)
+    options.check_headers(self.headers, self._address.protocol)
     self._retries = Retries(self.retries, self.timeout)
     model = target.Model(self.model, self.version, self.label)
     self._transport = protocols.connect(
