@@ -42,7 +42,7 @@ class Servicer(service.PredictionServiceServicer):
   def GetModelMetadata(self, request, context):
     from tensorflow_serving.apis import get_model_metadata_pb2 as messages
 
-    self._count(request, context)
+    fault = self._count(request, context)
     if list(request.metadata_field) != ["signature_def"]:
       context.abort(grpc.StatusCode.INVALID_ARGUMENT, "metadata_field")
     found = messages.SignatureDefMap()
@@ -55,6 +55,8 @@ class Servicer(service.PredictionServiceServicer):
           item.outputs[key].tensor_shape.dim.add().size = size
     answer = messages.GetModelMetadataResponse()
     answer.metadata["signature_def"].Pack(found)
+    if fault == "damaged":
+      answer.metadata["signature_def"].value = b"\xff\xff\xff"
     return answer
 
   def Predict(self, request, context):
@@ -226,6 +228,15 @@ def test_damaged_tensor(server):
   server.faults.append("damaged")
   with pytest.raises(tf_adapters.ServerError, match="damaged `score`"):
     client.predict("sms", ["x", "y"])
+
+
+def test_damaged_metadata(server):
+  client = ask(server)
+  server.faults.append("damaged")
+  with pytest.raises(tf_adapters.ServerError, match="damaged metadata"):
+    client.tasks()
+  assert len(server.asked) == 1
+  assert client.tasks() == ["pairs", "qa", "sms", "stars"]
 
 
 def test_closed_client_opens_again(server):

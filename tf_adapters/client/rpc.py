@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
+from google.protobuf import message
 from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis import model_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -61,7 +62,13 @@ class Rpc:
     )
     answer = self._call(self._stub.GetModelMetadata, request, deadline)
     found = get_model_metadata_pb2.SignatureDefMap()
-    if not answer.metadata["signature_def"].Unpack(found):
+    try:
+      is_there = answer.metadata["signature_def"].Unpack(found)
+    except message.DecodeError:
+      raise transport.malformed(
+        self._address, "with damaged metadata"
+      ) from None
+    if not is_there:
       raise transport.malformed(self._address, "metadata without signatures")
     return {
       name: signatures_lib.make(
