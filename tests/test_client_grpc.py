@@ -33,6 +33,8 @@ class Servicer(service.PredictionServiceServicer):
     fault = self.faults.popleft() if self.faults else None
     if isinstance(fault, grpc.StatusCode):
       context.abort(fault, f"no luck: {fault.name}.")
+    if isinstance(fault, tuple):
+      context.abort(*fault)
     if fault == "slow":
       time.sleep(2.5)
     if request.model_spec.name != "model":
@@ -252,8 +254,32 @@ def test_no_server():
     client = tf_adapters.Client(
       f"127.0.0.1:{port}", protocol="grpc", retries=1, timeout=5
     )
-    with pytest.raises(tf_adapters.ServerError, match=f"127.0.0.1:{port}"):
+    with pytest.raises(tf_adapters.ServerError) as raised:
       client.predict("sms", ["x"])
+  message = str(raised.value)
+  assert f"the server 127.0.0.1:{port} cannot be reached (" in message
+  assert message.endswith(
+    "asked 2 times; see that it runs and that this is its address."
+  )
+
+
+def test_no_such_host_is_not_asked_again():
+  # Look-up knows that names in .onion are none (RFC 7686), without a network.
+  client = tf_adapters.Client("grpc://no-such-host.onion:1", timeout=20)
+  with pytest.raises(tf_adapters.ServerError) as raised:
+    client.predict("sms", ["x"])
+  message = str(raised.value)
+  assert "no-such-host.onion:1 cannot be reached (" in message
+  assert "asked" not in message
+  assert message.endswith("; see that it runs and that this is its address.")
+
+
+def test_no_such_host_in_words_of_before(server):
+  words = "DNS resolution failed for host:1: C-ares status is not ARES_SUCCESS"
+  server.faults.append((grpc.StatusCode.UNAVAILABLE, words))
+  with pytest.raises(tf_adapters.ServerError, match="cannot be reached"):
+    ask(server).tasks()
+  assert len(server.asked) == 1
 
 
 def test_form_is_for_rest(server):
