@@ -2,9 +2,11 @@
 """The client keeps the REST contract of TensorFlow Serving, serving_stub.py."""
 
 import concurrent.futures
+import http.client
 import json
 import math
 import socket
+import string
 import subprocess
 import sys
 import threading
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 
 import tf_adapters
 from tests import serving_stub
+from tf_adapters.client import answers as answers_lib
 from tf_adapters.client import retries as retries_lib
 from tf_adapters.client import target
 
@@ -35,6 +38,13 @@ def server():
 @pytest.fixture(scope="module")
 def calm():
   """A server that no test disturbs."""
+  with serving_stub.running() as running:
+    yield running
+
+
+@pytest.fixture(scope="module")
+def changing():
+  """A server that has what a test loads."""
   with serving_stub.running() as running:
     yield running
 
@@ -169,9 +179,32 @@ def test_labels_name_probabilities(server, tmp_path):
   labels = {"hidden": ("ham", "spam")}
   found = ask(server, labels=labels).predict("hidden", ["win"])
   assert found == [expected]
-  for wrong in (["ham"], ["ham", "eggs"], ["a", "b", "c"]):
+  for wrong in (
+    ["ham"], ["ham", "eggs"], ["a", "b", "c"], ["spam", "ham"]
+  ):
     with pytest.raises(tf_adapters.InputError, match="`labels`.*tasks.json"):
       ask(server, labels={"sms": wrong}).predict("sms", ["win", "x", "y"])
+
+
+@hypothesis.given(
+  st.permutations("abcd"),
+  st.lists(st.floats(0, 1, width=32), min_size=4, max_size=4),
+  st.data(),
+)
+def test_labels_in_another_order_are_refused(labels, found, data):
+  """The server's are a to d, and it says one that has the most."""
+  best = [
+    label for label, p in zip("abcd", found, strict=True) if p == max(found)
+  ]
+  label = data.draw(st.sampled_from(best))
+  answer = {"label": label, "score": max(found), "probabilities": found}
+  by_place = dict(zip(labels, found, strict=True))
+  if by_place[label] == max(found):
+    named = answers_lib.by_label(answer, "t", labels, exact=True)
+    assert named == {**answer, "probabilities": by_place}
+  else:
+    with pytest.raises(tf_adapters.InputError, match="in their order"):
+      answers_lib.by_label(answer, "t", labels, exact=True)
 
 
 # --- Many tasks in one request -----------------------------------------------
@@ -215,7 +248,8 @@ def test_mixed_answers_tasks_without_a_signature(server):
   assert found["label"] == serving_stub.classify(b"win")["label"].decode()
   before = len(server.asked)
   client.predict("hidden", ["win"])
-  assert len(server.asked) == before + 1  # without asking what there is
+  # It is asked anew what there is: a new version may have a signature of it.
+  assert len(server.asked) == before + 2
   with pytest.raises(tf_adapters.InputError, match="no task 'gone'; it has"):
     client.predict("gone", ["x"])
 
@@ -250,6 +284,140 @@ def test_mixed_of_single_texts_takes_no_second(server):
   assert client.predict_mixed([("stars", "x")]) == [serving_stub.measure(b"x")]
   with pytest.raises(tf_adapters.InputError, match=r"`pairs\[0\]` has a sec"):
     client.predict_mixed([("hidden", "x", "y")])
+
+
+# --- A server that loads another version -------------------------------------
+
+
+NAN = math.nan
+
+
+def answered(kind, text: str, text_b: str | None) -> dict:
+  """What a task answers: of so many labels, or a `value`, or a `span`."""
+  if kind == "value":
+    return serving_stub.measure(text.encode())
+  if kind == "span":
+    return serving_stub.answer(text.encode(), text_b.encode())
+  # In eighths, which float32 holds; the last is never 0.
+  found = [1 / 8] * (kind - 1) + [1 - (kind - 1) / 8]
+  best = found.index(max(found))
+  return {
+    "label": b"abcd"[best : best + 1], "score": found[best],
+    "probabilities": found,
+  }
+
+
+def load(server, tasks: dict) -> None:
+  """Has the server serve these tasks by name, and `mixed` as `export` does."""
+  most = max(kind for kind in tasks.values() if isinstance(kind, int))
+  nothing = {**serving_stub.NOTHING, "probabilities": [NAN] * most}
+
+  def mixed(task, text, text_b):
+    kind = tasks.get(task.decode())
+    if kind is None:
+      return nothing
+    found = answered(kind, text.decode(), text_b.decode())
+    if "probabilities" in found:
+      found["probabilities"] += [0.0] * (most - kind)
+    return {**nothing, **found}
+
+  _, inputs, outputs = serving_stub.SIGNATURES["mixed"]
+  outputs = {**outputs, "probabilities": [most]}
+  signatures = {"mixed": (mixed, inputs, outputs)}
+  for name, kind in tasks.items():
+    likeness = {"value": "stars", "span": "qa"}.get(kind, "sms")
+    _, inputs, outputs = serving_stub.SIGNATURES[likeness]
+    if isinstance(kind, int):
+      outputs = {**outputs, "probabilities": [kind]}
+    signatures[name] = (None, inputs, outputs)
+  server.signatures = signatures
+
+
+def question(name: str, kind) -> tuple:
+  return (name, "who?", "she") if kind == "span" else (name, "win")
+
+
+VERSIONS = st.dictionaries(
+  st.sampled_from(["a", "b"]), st.sampled_from([2, 3, 4, "value", "span"])
+)
+
+
+@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.given(st.lists(VERSIONS, min_size=2, max_size=4), st.data())
+def test_a_client_follows_the_versions_that_a_server_loads(
+  changing, versions, data
+):
+  with ask(changing) as client:
+    for version in versions:
+      tasks = {**version, "yes": data.draw(st.integers(2, 4)), "qa": "span"}
+      load(changing, tasks)
+      rows = [question(name, tasks.get(name)) for name in ("a", "b", *tasks)]
+      expected = [
+        plain(answered(tasks[name], *texts, *[None] * (2 - len(texts))))
+        if name in tasks
+        else {"error": f"the model has no task {name!r}."}
+        for name, *texts in rows
+      ]
+      assert client.predict_mixed(rows) == expected
+      # Known tasks are then answered in one request.
+      rows = [row for row in rows if row[0] in tasks]
+      before = len(changing.asked)
+      found = client.predict_mixed(rows)
+      assert found == [row for row in expected if "error" not in row]
+      assert len(changing.asked) == before + 1
+
+
+def test_a_task_that_a_version_added_is_as_others(server):
+  sms = server.signatures.pop("sms")
+  client = ask(server, labels={"sms": ("ham", "spam")})
+  client.predict("pairs", ["a"], ["b"])
+  with pytest.raises(tf_adapters.InputError, match="has no task 'sms'"):
+    client.inputs("sms")
+  server.signatures["sms"] = sms
+  before = len(server.asked)
+  (found,) = client.predict("sms", ["win"])
+  assert len(server.asked) == before + 2
+  assert list(found["probabilities"].values()) == (
+    serving_stub.classify(b"win")["probabilities"]
+  )
+  assert client.inputs("sms") == ("text",)
+  assert len(server.asked) == before + 2
+
+
+def test_a_task_that_takes_pairs_in_another_version(server):
+  client = ask(server)
+  client.predict("sms", ["x"])
+  server.signatures["sms"] = server.signatures["pairs"]
+  truth = plain(serving_stub.classify(b"x", b"y"))
+  assert client.predict("sms", ["x"], ["y"]) == [truth]
+  with pytest.raises(tf_adapters.InputError, match="without second texts"):
+    client.predict("sms", ["x"])
+
+
+def test_a_model_that_has_mixed_in_another_version(server):
+  mixed = server.signatures.pop("mixed")
+  client = ask(server)
+  with pytest.raises(tf_adapters.ServerError, match="no signature `mixed`"):
+    client.predict_mixed([("stars", "x")])
+  server.signatures["mixed"] = mixed
+  assert client.predict_mixed([("stars", "x")]) == [serving_stub.measure(b"x")]
+
+
+def test_a_doubt_is_no_second_request(server):
+  """A softmax that underflows in the last place; a regression's NaN."""
+  sure = {"label": b"ham", "score": 1.0, "probabilities": [1.0, 0.0, 0.0]}
+  given = {b"sms": sure, b"stars": {}}
+  _, inputs, outputs = server.signatures["mixed"]
+  server.signatures["mixed"] = (
+    lambda task, *_: {**serving_stub.NOTHING, **given[task]}, inputs, outputs
+  )
+  client = ask(server)
+  rows = [("sms", "x"), ("stars", "x")]
+  for _ in range(2):
+    first, second = client.predict_mixed(rows)
+    assert first == {**plain(sure), "probabilities": [1.0, 0.0]}
+    assert math.isnan(second["value"])
+  assert len(server.predicted()) == 2
 
 
 # --- Bad input ---------------------------------------------------------------
@@ -311,6 +479,8 @@ def test_bad_rows_are_named_and_not_sent(server, pairs, words):
   ({"labels": 5}, "`labels`"), ({"labels": {"sms": "ham"}}, "`labels`"),
   ({"headers": {"a": "b\r\nc: d"}}, "`headers`"),
   ({"headers": {"a": "ж"}}, "`headers`"), ({"headers": "a"}, "`headers`"),
+  ({"headers": {"a:b": "c"}}, "'a:b'"), ({"headers": {" a": "c"}}, "' a'"),
+  ({"headers": {"ä": "c"}}, "'ä'"), ({"headers": {"": "c"}}, "''"),
 ])
 def test_bad_options_are_named(options, words):
   with pytest.raises(tf_adapters.InputError) as raised:
@@ -382,6 +552,32 @@ def test_headers_go_with_every_request(server):
   assert {sent["Content-Type"] for sent in server.headers} == {
     "application/json"
   }
+
+
+TOKEN = string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~"  # RFC 9110
+LATIN_1 = st.characters(max_codepoint=0xFF, exclude_categories=["Cc"])
+
+
+@hypothesis.settings(max_examples=30, deadline=None)
+@hypothesis.given(st.text(TOKEN), st.text(LATIN_1))
+def test_headers_of_http_arrive(changing, name, text):
+  text = text.strip()  # a server cuts blanks around it
+  changing.signatures = serving_stub.SIGNATURES
+  ask(changing, headers={f"X-{name}": text}).tasks()
+  assert changing.headers[-1][f"X-{name}"] == text
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(TEXT, TEXT)
+def test_other_headers_are_not_sent(name, text):
+  """Whatever the library that sends them would refuse."""
+  connection = http.client.HTTPConnection("127.0.0.1:1")
+  connection.putrequest("GET", "/")
+  try:
+    tf_adapters.Client("localhost", headers={name: text})
+  except tf_adapters.InputError:
+    return
+  connection.putheader(name, text)
 
 
 # --- Connections, time and repetitions ---------------------------------------

@@ -3,11 +3,15 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import socket
+import string
 import time
 
 import grpc
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from tensorflow_serving.apis import prediction_service_pb2_grpc as service
 
 import tf_adapters
@@ -29,6 +33,8 @@ class Servicer(service.PredictionServiceServicer):
     fault = self.faults.popleft() if self.faults else None
     if isinstance(fault, grpc.StatusCode):
       context.abort(fault, f"no luck: {fault.name}.")
+    if isinstance(fault, tuple):
+      context.abort(*fault)
     if fault == "slow":
       time.sleep(2.5)
     if request.model_spec.name != "model":
@@ -38,7 +44,7 @@ class Servicer(service.PredictionServiceServicer):
   def GetModelMetadata(self, request, context):
     from tensorflow_serving.apis import get_model_metadata_pb2 as messages
 
-    self._count(request, context)
+    fault = self._count(request, context)
     if list(request.metadata_field) != ["signature_def"]:
       context.abort(grpc.StatusCode.INVALID_ARGUMENT, "metadata_field")
     found = messages.SignatureDefMap()
@@ -51,6 +57,8 @@ class Servicer(service.PredictionServiceServicer):
           item.outputs[key].tensor_shape.dim.add().size = size
     answer = messages.GetModelMetadataResponse()
     answer.metadata["signature_def"].Pack(found)
+    if fault == "damaged":
+      answer.metadata["signature_def"].value = b"\xff\xff\xff"
     return answer
 
   def Predict(self, request, context):
@@ -75,17 +83,25 @@ class Servicer(service.PredictionServiceServicer):
     return answer
 
 
+@contextlib.contextmanager
+def running():
+  """A server of that model."""
+  servicer = Servicer()
+  with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    server = grpc.server(pool)
+    service.add_PredictionServiceServicer_to_server(servicer, server)
+    servicer.port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+      yield servicer
+    finally:
+      server.stop(0).wait(10)
+
+
 @pytest.fixture
 def server():
-  pool = concurrent.futures.ThreadPoolExecutor(4)
-  running = grpc.server(pool)
-  servicer = Servicer()
-  service.add_PredictionServiceServicer_to_server(servicer, running)
-  servicer.port = running.add_insecure_port("127.0.0.1:0")
-  running.start()
-  yield servicer
-  running.stop(0).wait(10)
-  pool.shutdown()
+  with running() as servicer:
+    yield servicer
 
 
 def ask(server, **options) -> tf_adapters.Client:
@@ -140,6 +156,36 @@ def test_version_and_label_are_asked_for(server, options, field):
   assert [sent["x-token"] for sent in server.metadata] == ["a", "a"]
 
 
+@pytest.fixture(scope="module")
+def calm():
+  """A server that no test disturbs."""
+  with running() as servicer:
+    yield servicer
+
+
+NAME = string.ascii_letters + string.digits + "_.-"
+ANY = st.characters(exclude_categories=["Cs"])
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(
+  st.text(NAME) | st.text(ANY), st.text(string.printable) | st.text(ANY)
+)
+@hypothesis.example("Name", "Jürgen")
+@hypothesis.example(" Header", "x")
+@hypothesis.example("-Bin", "x")
+@hypothesis.example("\N{KELVIN SIGN}", "x")  # k in lower case
+def test_headers_arrive_or_are_refused(calm, name, text):
+  name = f"X{name}"
+  allowed = {*NAME} >= {*name} and not name.lower().endswith("-bin")
+  if allowed and all(" " <= letter <= "~" for letter in text):
+    ask(calm, headers={name: text}).tasks()
+    assert calm.metadata[-1][name.lower()] == text
+  else:
+    with pytest.raises(tf_adapters.InputError, match="`headers`.*for gRPC"):
+      ask(calm, headers={name: text})
+
+
 def test_unavailable_is_asked_again(server):
   client = ask(server, retries=2)
   client.tasks()
@@ -186,6 +232,15 @@ def test_damaged_tensor(server):
     client.predict("sms", ["x", "y"])
 
 
+def test_damaged_metadata(server):
+  client = ask(server)
+  server.faults.append("damaged")
+  with pytest.raises(tf_adapters.ServerError, match="damaged metadata"):
+    client.tasks()
+  assert len(server.asked) == 1
+  assert client.tasks() == ["pairs", "qa", "sms", "stars"]
+
+
 def test_closed_client_opens_again(server):
   client = ask(server)
   client.close()
@@ -199,8 +254,32 @@ def test_no_server():
     client = tf_adapters.Client(
       f"127.0.0.1:{port}", protocol="grpc", retries=1, timeout=5
     )
-    with pytest.raises(tf_adapters.ServerError, match=f"127.0.0.1:{port}"):
+    with pytest.raises(tf_adapters.ServerError) as raised:
       client.predict("sms", ["x"])
+  message = str(raised.value)
+  assert f"the server 127.0.0.1:{port} cannot be reached (" in message
+  assert message.endswith(
+    "asked 2 times; see that it runs and that this is its address."
+  )
+
+
+def test_no_such_host_is_not_asked_again():
+  # Look-up knows that names in .onion are none (RFC 7686), without a network.
+  client = tf_adapters.Client("grpc://no-such-host.onion:1", timeout=20)
+  with pytest.raises(tf_adapters.ServerError) as raised:
+    client.predict("sms", ["x"])
+  message = str(raised.value)
+  assert "no-such-host.onion:1 cannot be reached (" in message
+  assert "asked" not in message
+  assert message.endswith("; see that it runs and that this is its address.")
+
+
+def test_no_such_host_in_words_of_before(server):
+  words = "DNS resolution failed for host:1: C-ares status is not ARES_SUCCESS"
+  server.faults.append((grpc.StatusCode.UNAVAILABLE, words))
+  with pytest.raises(tf_adapters.ServerError, match="cannot be reached"):
+    ask(server).tasks()
+  assert len(server.asked) == 1
 
 
 def test_form_is_for_rest(server):

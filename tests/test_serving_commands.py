@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """`predict --server` and `serve-config` as a user types them."""
 
+import contextlib
+import io
 import json
 import pathlib
 
@@ -24,6 +26,9 @@ def server():
     yield running
 
 
+UTF_8 = st.characters(exclude_categories=["Cs"])
+
+
 # --- predict --server --------------------------------------------------------
 
 
@@ -43,6 +48,25 @@ def test_lines_are_those_of_a_store(server, capsys):
   assert predict(server, "qa", "who?", "she") == 0
   score = serving_stub.share(b"who?", b"she")
   assert capsys.readouterr().out == f"she\t{score:.4f}\twho?\tshe\n"
+
+
+@hypothesis.settings(max_examples=60, deadline=None)
+@hypothesis.given(st.lists(
+  st.text(st.sampled_from("ab \t\n\r\v\f\x1c\x85\u2028") | UTF_8), min_size=2,
+  max_size=2,
+))
+@hypothesis.example(["a\nb\tc", "\r\n"])
+def test_every_answer_is_one_line_of_its_fields(server, texts):
+  """The fields have the words of the texts, and no end of a line."""
+  output = io.StringIO()
+  with contextlib.redirect_stdout(output):
+    assert predict(server, "qa", "--", *texts) == 0
+  (line,) = output.getvalue().splitlines()
+  answer, _, question, context = line.split("\t")
+  for field, text in [
+    (answer, texts[1]), (question, texts[0]), (context, texts[1])
+  ]:
+    assert field.split() == text.split()
 
 
 def test_json_and_names_of_probabilities(server, capsys, tmp_path):

@@ -100,24 +100,48 @@ def mixed(
     task: The task that was asked.
     signature: The task's own, where the model has it.
   """
-  kind = signature.type if signature else None
-  value = row.get("value", math.nan)
-  if kind != "regression" and math.isnan(value) and _is_unknown(row):
+  answered = _type(row)
+  kind = signature.type if signature else answered
+  if answered is None and kind != "regression":  # whose value may be NaN
     return {"error": f"the model has no task {task!r}."}
-  if kind is None:
-    kind = "span"
-    if row.get("label"):
-      kind = "classification"
-    elif not math.isnan(value):
-      kind = "regression"
   answer = {name: row[name] for name in OUTPUTS[kind] if name in row}
   if signature and signature.labels and "probabilities" in answer:
     answer["probabilities"] = answer["probabilities"][: signature.labels]
   return answer
 
 
-def _is_unknown(row: Mapping[str, Any]) -> bool:
-  return not row.get("label") and math.isnan(row.get("score", math.nan))
+def fits(row: Mapping[str, Any], signature: Signature | None) -> bool:
+  """Whether a row of `mixed` can be by the signature that its task had.
+
+  Not if it is another type's answer or none, or if it has more or fewer
+  probabilities than the task has labels; a softmax is 0 where it underflows,
+  so that a last probability of 0 gives a doubt and no proof.
+
+  Args:
+    row: All that `mixed` gives.
+    signature: The task's own, as it was; None: fits all.
+  """
+  if signature is None:
+    return True
+  if _type(row) != signature.type:
+    return False
+  found = row.get("probabilities")
+  return None in (signature.labels, found) or _used(found) == signature.labels
+
+
+def _type(row: Mapping[str, Any]) -> str | None:
+  """Of the task that answered a row; None: it has no answer."""
+  if row.get("label"):
+    return "classification"
+  if not math.isnan(row.get("value", math.nan)):
+    return "regression"
+  return None if math.isnan(row.get("score", math.nan)) else "span"
+
+
+def _used(probabilities: Sequence[float]) -> int:
+  """How many there are before the zeros that fill a row up."""
+  places = [place for place, p in enumerate(probabilities, start=1) if p]
+  return places[-1] if places else 0
 
 
 def by_label(
@@ -132,16 +156,29 @@ def by_label(
     exact: Whether there is one probability a label; else there may be more.
 
   Raises:
-    InputError: if they are not the labels that the server has.
+    InputError: if they are not the labels that the server has, as far as an
+      answer shows: their number, and the label where the largest probability
+      is.
   """
   if "probabilities" not in answer:
     return answer
   found = answer["probabilities"]
   fits = len(found) == len(labels) if exact else len(found) >= len(labels)
-  if not fits or answer["label"] not in labels:
+  if not fits or not _is_best(answer["label"], labels, found):
     raise InputError(
-      f"`labels` has {len(labels)} labels for the task {task!r}; the server "
-      f"gave {len(found)} probabilities and the label {answer['label']!r}; "
-      "give the `tasks.json` of the version that is served."
+      f"`labels` of the task {task!r} must be the server's in their order; got "
+      f"{len(labels)} labels, and the server gave {len(found)} probabilities, "
+      f"the largest for {answer['label']!r}; give the `tasks.json` of the "
+      "version that is served."
     )
   return {**answer, "probabilities": dict(zip(labels, found, strict=False))}
+
+
+def _is_best(
+  label: str, labels: Sequence[str], probabilities: Sequence[float]
+) -> bool:
+  """Whether no probability is above that of the label; others may equal it."""
+  if label not in labels:
+    return False
+  own = probabilities[labels.index(label)]
+  return not any(other > own for other in probabilities)

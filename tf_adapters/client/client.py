@@ -14,6 +14,8 @@ from tf_adapters.client import protocols
 from tf_adapters.client import target
 from tf_adapters.client import texts as texts_lib
 from tf_adapters.client import transport
+from tf_adapters.client.known import Known
+from tf_adapters.client.known import Signatures
 from tf_adapters.client.retries import Deadline
 from tf_adapters.client.retries import Retries
 from tf_adapters.client.signatures import Signature
@@ -34,7 +36,8 @@ class Client:
   threads may share a client. A request is repeated, after a random pause that
   grows, where the server was not there (connection refused, or closed before
   an answer), or said that it is unavailable (503, UNAVAILABLE); never after a
-  time-out or for bad input.
+  time-out or for bad input. What the model's tasks take and give is asked once,
+  and anew where the server seems to have loaded another version.
 
   Attributes:
     address: `HOST:PORT`, with `https://` for TLS, or `grpc://HOST:PORT` and
@@ -77,16 +80,18 @@ class Client:
 
   def __post_init__(self):
     options.check_numbers(self.timeout, self.retries, self.batch_size)
-    options.check_headers(self.headers)
     checks.one_of("form", self.form, ("column", "row"))
     self.labels = options.labels_of(self.labels)
     self._address = target.parse(self.address, self.protocol)
+    options.check_headers(self.headers, self._address.protocol)
     self._retries = Retries(self.retries, self.timeout)
     model = target.Model(self.model, self.version, self.label)
     self._transport = protocols.connect(
       self._address, model, self.headers, self.form
     )
-    self._known: dict[str, Signature] | None = None
+    self._known = Known(
+      lambda: self._retries.run(self._transport.signatures)
+    )
 
   def predict(
     self,
@@ -110,9 +115,10 @@ class Client:
     columns = texts_lib.columns(texts, texts_b)
     if not columns[0]:
       return []
-    signature = self._task(task)
+    known = self._known.get([(task, len(columns))])
+    signature = known.task(task)
     if signature is None:
-      return self._by_mixed(task, columns)
+      return self._by_mixed(known, task, columns)
     inputs = signature.inputs
     texts_lib.wants(task, inputs, texts_b is not None, "texts")
     names = answers_lib.OUTPUTS[signature.type]
@@ -136,41 +142,28 @@ class Client:
     rows = texts_lib.pairs(pairs)
     if not rows:
       return []
-    mixed = self._mixed()
-    if mixed is None:
-      raise ServerError(
-        f"the model {self.model!r} of the server {self._address} has no "
-        "signature `mixed`; export it anew, or ask one task at a time."
-      )
-    own = {task: self._own(task) for task, _, _ in rows}
-    for index, (task, _, text_b) in enumerate(rows):
-      _check_row(index, own[task], text_b is not None, mixed)
-    tasks, texts, texts_b = zip(*rows, strict=True)
-    columns = {"task": tasks, "text": texts}
-    if "text_b" in mixed.inputs:
-      columns["text_b"] = ["" if text is None else text for text in texts_b]
-    names = [name for name in answers_lib.KNOWN if name in mixed.outputs]
-    found = self._ask(mixed, columns, names)
-    answers = []
-    for row, task in zip(found, tasks, strict=True):
-      answer = answers_lib.mixed(row, task, own[task])
-      exact = own[task] is not None and own[task].labels is not None
-      answers.append(self._named(answer, task, exact))
-    return answers
+    known = self._known.get(
+      (task, 1 if text_b is None else 2) for task, _, text_b in rows
+    )
+    found = self._ask_mixed(known, rows)
+    if not _fit(known, rows, found):
+      newest = self._known.renewed(known)
+      if newest != known:
+        known, found = newest, self._ask_mixed(newest, rows)
+    return self._of_mixed(known, rows, found)
 
   def tasks(self) -> list[str]:
     """The tasks that have a signature of their own, asked anew, sorted."""
-    self._known = None
-    return sorted(
-      name for name, found in self._signatures().items() if found.type
-    )
+    self._known.forget()
+    return self._known.get().tasks
 
   def inputs(self, task: str) -> tuple[str, ...]:
     """What a task takes: `text`, and `text_b`; or `question`, `context`."""
     texts_lib.task_name("task", task)
-    signature = self._task(task)
+    known = self._known.get([(task, None)])
+    signature = known.task(task)
     if signature is None:
-      raise self._no_task(task)
+      raise self._no_task(known, task)
     return signature.inputs
 
   def close(self) -> None:
@@ -183,54 +176,63 @@ class Client:
   def __exit__(self, *_: Any) -> None:
     self.close()
 
-  # --- Signatures ----------------------------------------------------------
-
-  def _signatures(self) -> dict[str, Signature]:
-    """Asked once, until something goes wrong; other threads may ask too."""
-    known = self._known
-    if known is None:
-      known = self._known = self._retries.run(self._transport.signatures)
-    return known
-
-  def _own(self, task: str) -> Signature | None:
-    found = self._signatures().get(task)
-    return found if found is not None and found.type else None
-
-  def _mixed(self) -> Signature | None:
-    found = self._signatures().get("mixed")
-    return found if found is not None and found.is_mixed else None
-
-  def _task(self, task: str) -> Signature | None:
-    """Its signature; the server may since have loaded one that has it."""
-    is_old = self._known is not None
-    found = self._own(task)
-    if found is None and is_old and self._mixed() is None:
-      self._known = None
-      found = self._own(task)
-    return found
-
-  def _no_task(self, task: str) -> InputError:
-    tasks = [
-      repr(name) for name, found in self._signatures().items() if found.type
-    ]
+  def _no_task(self, known: Signatures, task: str) -> InputError:
+    tasks = [repr(name) for name in known.tasks]
     more = f" and {len(tasks) - _MOST} more" if len(tasks) > _MOST else ""
     return InputError(
       f"the model {self.model!r} of the server {self._address} has no task "
       f"{task!r}; it has {', '.join(tasks[:_MOST]) or 'none'}{more}."
     )
 
-  # --- Requests ------------------------------------------------------------
+  # --- Many tasks in one request -------------------------------------------
 
-  def _by_mixed(self, task: str, columns: list[list]) -> list[dict[str, Any]]:
-    """Of many tasks an export gives only some a signature of their own."""
-    if self._mixed() is None:
-      raise self._no_task(task)
-    found = self.predict_mixed(
-      [(task, *row) for row in zip(*columns, strict=True)]
-    )
+  def _by_mixed(
+    self, known: Signatures, task: str, columns: list[list]
+  ) -> list[dict[str, Any]]:
+    """For models that have a task in `mixed` alone."""
+    if known.mixed is None:
+      raise self._no_task(known, task)
+    rows = texts_lib.pairs([
+      (task, *row) for row in zip(*columns, strict=True)
+    ])
+    found = self._of_mixed(known, rows, self._ask_mixed(known, rows))
     if any("error" in answer for answer in found):
-      raise self._no_task(task)
+      raise self._no_task(known, task)
     return found
+
+  def _ask_mixed(
+    self, known: Signatures, rows: list[tuple]
+  ) -> list[dict[str, Any]]:
+    """All that `mixed` gives, by row."""
+    mixed = known.mixed
+    if mixed is None:
+      self._known.forget()
+      raise ServerError(
+        f"the model {self.model!r} of the server {self._address} has no "
+        "signature `mixed`; export it anew, or ask one task at a time."
+      )
+    for index, (task, _, text_b) in enumerate(rows):
+      _check_row(index, known.task(task), text_b is not None, mixed)
+    tasks, texts, texts_b = zip(*rows, strict=True)
+    columns = {"task": tasks, "text": texts}
+    if "text_b" in mixed.inputs:
+      columns["text_b"] = ["" if text is None else text for text in texts_b]
+    names = [name for name in answers_lib.KNOWN if name in mixed.outputs]
+    return self._ask(mixed, columns, names)
+
+  def _of_mixed(
+    self, known: Signatures, rows: list[tuple], found: list[dict[str, Any]]
+  ) -> list[dict[str, Any]]:
+    """What `mixed` gave as each row's own task gives it."""
+    answers = []
+    for row, (task, *_) in zip(found, rows, strict=True):
+      own = known.task(task)
+      answer = answers_lib.mixed(row, task, own)
+      exact = own is not None and own.labels is not None
+      answers.append(self._named(answer, task, exact))
+    return answers
+
+  # --- Requests ------------------------------------------------------------
 
   def _ask(
     self,
@@ -258,10 +260,10 @@ class Client:
       return answers_lib.rows(self._retries.run(ask), names, count)
     except ServerError:
       # Perhaps the server has another version now, with other signatures.
-      self._known = None
+      self._known.forget()
       raise
     except answers_lib.Malformed as error:
-      self._known = None
+      self._known.forget()
       raise transport.malformed(self._address, str(error)) from None
 
   def _named(
@@ -271,6 +273,16 @@ class Client:
     if labels is None:
       return answer
     return answers_lib.by_label(answer, task, labels, exact)
+
+
+def _fit(
+  known: Signatures, rows: list[tuple], found: list[dict[str, Any]]
+) -> bool:
+  """Whether what `mixed` gave can be by the signatures that are known."""
+  return all(
+    answers_lib.fits(row, known.task(task))
+    for row, (task, *_) in zip(found, rows, strict=True)
+  )
 
 
 def _check_row(

@@ -3,13 +3,43 @@
 
 import math
 import pathlib
+import re
+import types
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from tf_adapters import checks
 from tf_adapters import json_files
 from tf_adapters.errors import InputError
+
+
+class _Headers(NamedTuple):
+  """What a protocol can carry."""
+
+  name: str  # regular expressions
+  text: str
+  words: str
+
+
+_HEADERS = types.MappingProxyType({
+  # A token of RFC 9110; texts as `http.client` encodes them.
+  "rest": _Headers(
+    r"[!#$%&'*+.^_`|~0-9A-Za-z-]+",
+    r"[ -~\x80-\xff]*",
+    "of one line in Latin-1; names of ASCII letters, digits and "
+    "!#$%&'*+-.^_`|~",
+  ),
+  # gRPC over HTTP2, "Custom-Metadata"; names go in lower case, and those that
+  # end in -bin are of bytes.
+  "grpc": _Headers(
+    r"(?!.*-[Bb][Ii][Nn]$)[0-9A-Za-z_.-]+",
+    r"[ -~]*",
+    "of one line in ASCII for gRPC; names of letters, digits and _.-, not "
+    "ending in -bin",
+  ),
+})
 
 
 def check_numbers(timeout: float, retries: int, batch_size: int) -> None:
@@ -26,24 +56,21 @@ def check_numbers(timeout: float, retries: int, batch_size: int) -> None:
   checks.at_least("batch_size", batch_size, 1)
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
-  """Raises `InputError` unless all are one line of Latin-1 each."""
+def check_headers(headers: Mapping[str, str], protocol: str) -> None:
+  """Raises `InputError` unless `rest` or `grpc` can send them all."""
   if not isinstance(headers, Mapping):
     raise InputError(f"`headers` must be texts by name; got {headers!r}.")
+  allowed = _HEADERS[protocol]
   for name, text in headers.items():
-    if not (_is_line(name) and name and _is_line(text)):
+    if not (_matches(allowed.name, name) and _matches(allowed.text, text)):
       raise InputError(
-        "`headers` must be texts by name, of one line in Latin-1; got "
-        f"{name!r}: {text!r}."
+        f"`headers` must be texts by name, {allowed.words}; got {name!r}: "
+        f"{text!r}."
       )
 
 
-def _is_line(text: Any) -> bool:
-  return (
-    isinstance(text, str)
-    and all(" " <= letter <= "\xff" for letter in text)
-    and "\x7f" not in text
-  )
+def _matches(pattern: str, text: Any) -> bool:
+  return isinstance(text, str) and re.fullmatch(pattern, text) is not None
 
 
 def labels_of(

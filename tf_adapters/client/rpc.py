@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import tensorflow as tf
+from google.protobuf import message
 from tensorflow_serving.apis import get_model_metadata_pb2
 from tensorflow_serving.apis import model_pb2
 from tensorflow_serving.apis import predict_pb2
@@ -32,6 +33,10 @@ _OPTIONS = (
   ("grpc.enable_retries", 0),
   ("grpc.initial_reconnect_backoff_ms", 100),
 )
+# How gRPC itself begins to say, by the code of a busy server, that it found no
+# address for a name (in older releases and newer ones) or nobody listening.
+_UNRESOLVED = ("DNS resolution failed", "errors resolving ")
+_UNCONNECTED = "failed to connect to all addresses"
 
 
 class Rpc:
@@ -61,7 +66,13 @@ class Rpc:
     )
     answer = self._call(self._stub.GetModelMetadata, request, deadline)
     found = get_model_metadata_pb2.SignatureDefMap()
-    if not answer.metadata["signature_def"].Unpack(found):
+    try:
+      is_there = answer.metadata["signature_def"].Unpack(found)
+    except message.DecodeError:
+      raise transport.malformed(
+        self._address, "with damaged metadata"
+      ) from None
+    if not is_there:
       raise transport.malformed(self._address, "metadata without signatures")
     return {
       name: signatures_lib.make(
@@ -132,8 +143,12 @@ class Rpc:
       raise self._error(error, deadline) from None
 
   def _error(self, error: Any, deadline: Deadline) -> ServerError:
-    code, words = error.code(), error.details()
+    code, words = error.code(), error.details() or ""
     if code is grpc.StatusCode.UNAVAILABLE:
+      if words.startswith(_UNRESOLVED):
+        return transport.give_up(self._address, words)
+      if words.startswith(_UNCONNECTED):
+        return transport.unreachable(self._address, words)
       return transport.busy(self._address, words)
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
       return transport.out_of_time(self._address, deadline)

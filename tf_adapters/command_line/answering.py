@@ -20,6 +20,7 @@ from tf_adapters.command_line.command import add_store
 from tf_adapters.command_line.command import flag
 from tf_adapters.command_line.command import json_line
 from tf_adapters.command_line.command import scores
+from tf_adapters.command_line.command import tab_line
 from tf_adapters.errors import InputError
 
 # Options of `predict` by whom it asks; those of one are not for another.
@@ -232,7 +233,7 @@ def _answer_line(answer: dict[str, Any], shown: dict[str, str]) -> str:
     fields = [answer["answer"], f"{answer['score']:.4f}"]
   else:
     fields = [answer["label"], f"{answer['score']:.4f}"]
-  return "\t".join([*fields, *shown.values()])
+  return tab_line([*fields, *shown.values()])
 
 
 def _by_server(options: argparse.Namespace) -> Iterator[str]:

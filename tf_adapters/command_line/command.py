@@ -4,6 +4,7 @@
 import argparse
 import json
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
@@ -46,3 +47,10 @@ def flag(name: str) -> str:
 def json_line(tree: dict[str, Any]) -> str:
   """An object on one line."""
   return json.dumps(tree, ensure_ascii=False, sort_keys=True)
+
+
+def tab_line(fields: Iterable[str]) -> str:
+  """Between tabs on one line; blanks stand for tabs and line ends inside."""
+  return "\t".join(
+    " ".join(field.replace("\t", " ").splitlines()) for field in fields
+  )
