@@ -162,7 +162,8 @@ def test_a_signature_that_no_server_warms_up_by_is_tried_as_well(
     column = "text" if maker == "_embed" else "inputs"
     spec = [tf.TensorSpec([None], tf.string, column)]
     number = tf.function(  # of no letters there is none
-      lambda rows: {"n": tf.strings.to_number(rows)}, input_signature=spec
+      lambda rows: {"scores": tf.strings.to_number(rows)[:, None]},
+      input_signature=spec,
     )
     return number if maker == "_embed" else {"classify": number}
 
