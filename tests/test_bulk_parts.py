@@ -22,11 +22,14 @@ from tf_adapters.bulk import work as work_lib
 
 COLUMNS = ["id", "text", "note"]
 NAMES = {"label": "sms_label", "score": "score", "probabilities": "p"}
-LABELS = ("no", 'y"es, süß')
+LABELS = ("no", 'y"es,\r\nsüß')
 FEW = hypothesis.settings(max_examples=40, deadline=None)
 
+# What CSV quotes comes up in most texts.
 TEXT = st.text(
-  st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
+  st.sampled_from('\r\n",')
+  | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+  max_size=8,
 )
 # TSV has no quoting, so a tab ends a field there and `\n` a line.
 FIELD = st.text(
@@ -36,10 +39,10 @@ FIELD = st.text(
 
 
 def truth(text: str) -> dict:
-  """The model: its answers tell texts apart."""
+  """The model: any text may be an answer, and tells its row from others."""
   score = (zlib.crc32(text.encode()) % 1000) / 1000
   return {
-    "label": f"{LABELS[1]}{len(text)}",
+    "label": text[::-1],
     "score": score,
     "probabilities": {LABELS[0]: score, LABELS[1]: 0.5},
   }

@@ -192,8 +192,10 @@ def _add_csv(content: bytes, names: list[str], cells: Sequence[Any]) -> bytes:
   del names
   body, end = records.split_end(content)
   sink = io.StringIO(newline="")
-  csv.writer(sink, lineterminator="").writerow(map(_text, cells))
-  return body + b"," + sink.getvalue().encode() + (end or b"\n")
+  # Of line breaks the writer quotes only those that it ends lines with itself.
+  csv.writer(sink, lineterminator="\r\n").writerow(map(_text, cells))
+  added = sink.getvalue().removesuffix("\r\n")
+  return body + b"," + added.encode() + (end or b"\n")
 
 
 def _add_json(content: bytes, names: list[str], cells: Sequence[Any]) -> bytes:
