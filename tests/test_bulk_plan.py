@@ -2,10 +2,13 @@
 """What bulk scoring decides, and refuses, before it starts."""
 
 import json
+import os
 import pathlib
 import shutil
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 import tf_adapters
 from tf_adapters import files
@@ -13,6 +16,12 @@ from tf_adapters.__main__ import main
 from tf_adapters.bulk import answers
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk import run as run_lib
+
+FEW = hypothesis.settings(
+  max_examples=60,
+  deadline=None,
+  suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
 
 
 def make(made_export, *inputs, **changes) -> plan_lib.Plan:
@@ -74,6 +83,40 @@ def test_parts_are_named_by_their_number(made_export, tmp_path):
   ]
   assert plan.rejected_name(2) == "_rejected/part-00002-of-00003.jsonl"
   assert plan.to_dict() == make(made_export, one, two, part_rows=1).to_dict()
+
+
+@FEW
+@hypothesis.given(
+  st.text(st.characters() | st.characters(categories=["Cs"]), max_size=3)
+)
+@hypothesis.example("\ud83d")
+def test_a_column_of_any_name_goes_into_the_plan(made_export, tmp_path, name):
+  """JSON may escape half of a surrogate pair, which no UTF-8 can hold."""
+  source = write(tmp_path / "a.jsonl", json.dumps({"text": "x", name: 1}))
+  output = str(tmp_path / "out")
+  plan = make(made_export, source)
+  run_lib._begin(plan, output)
+  run_lib._begin(plan, output)
+  begun = json.loads((tmp_path / "out" / "_plan.json").read_text())
+  assert begun == plan.to_dict()
+  assert set(begun["sources"][0]["columns"]) == {"text", joined(name)}
+  shutil.rmtree(output)
+
+
+def joined(text: str) -> str:
+  """Two halves of a surrogate pair side by side are one character in JSON."""
+  return text.encode("utf-16", "surrogatepass").decode(
+    "utf-16", "surrogatepass"
+  )
+
+
+def test_a_file_whose_name_is_no_utf8_goes_into_the_plan(made_export, tmp_path):
+  source = write(tmp_path / os.fsdecode(b"caf\xe9.tsv"))
+  plan = make(made_export, source)
+  run_lib._begin(plan, str(tmp_path / "out"))
+  run_lib._begin(plan, str(tmp_path / "out"))
+  begun = json.loads((tmp_path / "out" / "_plan.json").read_text())
+  assert pathlib.Path(begun["sources"][0]["path"]).read_text()
 
 
 # --- What cannot be ----------------------------------------------------------

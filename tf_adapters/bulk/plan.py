@@ -88,9 +88,13 @@ class Plan:
   sources: list[Source]
   parts: list[tuple[int, Part]]
 
+  def to_json(self) -> str:
+    """Readable, in ASCII: paths and columns may have what no UTF-8 holds."""
+    return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
+
   def to_dict(self) -> dict[str, Any]:
     """As JSON holds it."""
-    return json.loads(json.dumps(dataclasses.asdict(self)))
+    return json.loads(self.to_json())
 
   def name(self, number: int) -> str:
     """Of a part's output file."""

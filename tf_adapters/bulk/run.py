@@ -155,7 +155,7 @@ def _begin(plan: Plan, output: str) -> None:
   if places.exists(path):
     plan_lib.check_same(_read(path), plan, output)
   else:
-    places.write(path, json_files.encode(plan.to_dict()))
+    places.write(path, f"{plan.to_json()}\n".encode())
   places.remove_left_aside(output)
   places.remove_left_aside(places.join(output, plan_lib.REJECTED))
 
