@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What bulk scoring decides, and refuses, before it starts."""
 
+import copy
 import json
 import os
 import pathlib
@@ -198,6 +199,42 @@ def test_a_run_goes_on_only_as_it_was_begun(
   assert words in str(raised.value)
 
 
+JSON = st.recursive(
+  st.none() | st.booleans() | st.integers(-1, 6000) | st.text(max_size=3),
+  lambda inner: st.lists(inner, max_size=2)
+  | st.dictionaries(st.sampled_from(["path", "task"]), inner, max_size=2),
+  max_leaves=4,
+)
+
+
+def places_of(tree) -> list:
+  """Every (dictionary or list, key or number) in a tree."""
+  if isinstance(tree, str | int | None):
+    return []
+  keys = tree if isinstance(tree, dict) else range(len(tree))
+  return [
+    place for key in keys for place in [(tree, key), *places_of(tree[key])]
+  ]
+
+
+@FEW
+@hypothesis.given(given=st.data())
+def test_a_plan_that_is_damaged_is_told_in_a_sentence(
+  made_export, tmp_path, given
+):
+  plan = make(made_export, write(tmp_path / "a.tsv"))
+  now = {"": copy.deepcopy(plan.to_dict())}
+  holder, key = given.draw(st.sampled_from(places_of(now)), "place")
+  hypothesis.assume(key != "folder")  # an export may have moved
+  value = given.draw(JSON)
+  hypothesis.assume(holder[key] != value)
+  holder[key] = value
+  with pytest.raises(tf_adapters.InputError) as raised:
+    plan_lib.check_same(now[""], plan, "out")
+  assert str(raised.value).startswith("`--output` out holds a run ")
+  assert str(raised.value).endswith(" or give another folder.")
+
+
 def other_export(folder: pathlib.Path) -> dict:
   """One byte of the weights is another."""
   (path,) = (folder / "export/1/variables").glob("*.data-*")
@@ -226,9 +263,14 @@ def test_an_output_with_other_files_or_another_run(
   with pytest.raises(tf_adapters.InputError, match="is no folder"):
     run_lib.predict_files(file)
   (output / "mine").unlink()
-  (output / "_plan.json").write_text("{")
-  with pytest.raises(tf_adapters.InputError, match="_plan.json: is damaged"):
-    run_lib.predict_files(given)
+  for content in (b"{", b"\xff", b"[" * 100_000):
+    (output / "_plan.json").write_bytes(content)
+    with pytest.raises(tf_adapters.InputError, match="_plan.json: is damaged"):
+      run_lib.predict_files(given)
+  for content in ("[]", "{}", '{"asked": null}'):
+    (output / "_plan.json").write_text(content)
+    with pytest.raises(tf_adapters.InputError, match="_plan.json is damaged"):
+      run_lib.predict_files(given)
 
 
 def test_without_beam_it_says_what_to_install(monkeypatch, tmp_path):

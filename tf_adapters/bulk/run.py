@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from tf_adapters import files
 from tf_adapters import json_files
@@ -160,10 +161,10 @@ def _begin(plan: Plan, output: str) -> None:
   places.remove_left_aside(places.join(output, plan_lib.REJECTED))
 
 
-def _read(path: str) -> dict:
+def _read(path: str) -> Any:
   try:
     return json.loads(places.read(path))
-  except ValueError as error:
+  except (ValueError, RecursionError) as error:
     raise InputError(f"{path}: is damaged, it is no JSON: {error}.") from None
 
 
