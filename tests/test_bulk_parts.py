@@ -2,6 +2,7 @@
 """Bulk scoring without Beam and without a model: rows in, rows out."""
 
 import csv
+import hashlib
 import io
 import json
 import pathlib
@@ -187,6 +188,8 @@ def test_tables(folder, kind, lines, read, given):
     content = content.removesuffix(end) if pieces else content
   path = folder / f"a.{kind}"
   path.write_bytes(mark + content)
+  source, _ = parts_lib.cut(str(path), 1)
+  assert source.sha256 == hashlib.sha256(mark + content).hexdigest()
   done = check(path, good, bad, given.draw(st.integers(1, 4)), read)
   # The bytes of a row are still there, one after another.
   everything = b"".join(done)

@@ -176,6 +176,12 @@ def test_a_label_that_tsv_cannot_hold(made_export, tmp_path):
     lambda folder: write(folder / "a.tsv", "text\tn\nx\t1\n") and {},
     "a.tsv as it was before it changed",
   ),
+  (
+    lambda folder: (
+      write(folder / "b.tsv", "\ufefftext\tn\na\t1\nb\t2\n") and {}
+    ),
+    "b.tsv as it was before it changed",
+  ),
   (lambda folder: write(folder / "c.tsv") and {}, "without the input"),
   (lambda folder: (folder / "b.tsv").unlink() or {}, "b.tsv too"),
   (lambda folder: other_export(folder), "of another model"),

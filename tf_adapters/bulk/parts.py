@@ -23,7 +23,7 @@ class Source:
   Attributes:
     path: Where it is.
     kind: One of `KINDS`.
-    sha256: Of its bytes, without a byte order mark.
+    sha256: Of its bytes.
     columns: Of its header; of JSON Lines all that any row has.
     header: The header as it stands there; empty where there is none.
   """
@@ -101,9 +101,9 @@ def cut(path: str, most_rows: int) -> tuple[Source, list[Part]]:
 def _cut_text(path, kind, most_rows) -> tuple[Source, list[Part]]:
   columns: dict[str, None] = {}
   header = ""
-  whole = hashlib.sha256()
   with places.opened(path) as stream:
     start = _skip_mark(stream)
+    whole = hashlib.sha256(records.MARK[:start])
     cutter = _Cutter(start, most_rows)
     for record in records.read(stream, kind):
       whole.update(record.content)
