@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Bulk scoring without Beam and without a model: rows in, rows out."""
 
+import contextlib
 import csv
 import hashlib
 import io
@@ -359,6 +360,59 @@ def test_parquet(folder, rows, part_rows, group_rows):
   for content in done:
     found = pyarrow.parquet.read_table(io.BytesIO(content))
     assert found.schema.types[:3] == list(types)
+
+
+WORDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+TABLE = st.fixed_dictionaries({"text": WORDS}, optional={"x": WORDS}).filter(
+  lambda columns: len(set(map(len, columns.values()))) == 1
+)
+
+
+def works_of(path: pathlib.Path, part_rows: int) -> list[work_lib.Work]:
+  source, parts = parts_lib.cut(str(path), part_rows)
+  given = ({"text": "text"}, NAMES, LABELS, "", "")
+  return [work_lib.Work(source, part, *given) for part in parts]
+
+
+def footer_of(path: pathlib.Path) -> bytes:
+  return path.read_bytes()[
+    -8 - pyarrow.parquet.read_metadata(path).serialized_size :
+  ]
+
+
+@FEW
+@hypothesis.given(
+  TABLE, TABLE, st.sampled_from(["text", "other"]), st.integers(1, 4),
+  st.integers(1, 4),
+)
+@hypothesis.example({"text": [*"aac"]}, {"text": [*"abc"]}, "text", 2, 3)
+def test_parquet_that_changes_under_way(
+  folder, before, after, name, part_rows, group_rows
+):
+  """A part sees what the footer has; the end of the run sees every byte."""
+  path = folder / "changing.parquet"
+
+  def put(columns):
+    table = pyarrow.table(columns)
+    pyarrow.parquet.write_table(table, path, row_group_size=group_rows)
+
+  put(before)
+  content, footer = path.read_bytes(), footer_of(path)
+  works = works_of(path, part_rows)
+  put({name if key == "text" else key: after[key] for key in after})
+  for work in works:
+    with changes_if(footer_of(path) != footer):
+      assert len(work_lib.read(work).kept) == work.part.rows
+  with changes_if(path.read_bytes() != content):
+    parts_lib.check_whole(works[0].source)
+
+
+def changes_if(changed: bool):
+  if not changed:
+    return contextlib.nullcontext()
+  return pytest.raises(
+    tf_adapters.InputError, match="changing.parquet has changed since the run"
+  )
 
 
 def test_parquet_that_is_no_utf8(folder):

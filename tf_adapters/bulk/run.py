@@ -14,6 +14,7 @@ from typing import Any
 
 from tf_adapters import files
 from tf_adapters import json_files
+from tf_adapters.bulk import parts as parts_lib
 from tf_adapters.bulk import places
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk.plan import BulkJob
@@ -89,7 +90,8 @@ def predict_files(
     parts were there already, and the seconds that it took.
 
   Raises:
-    InputError: for a job that cannot be, or an output folder with another.
+    InputError: for a job that cannot be, an output folder with another, or an
+      input that changes under way.
   """
   begin = time.monotonic()
   reporter = reporter or reporting.Reporter()
@@ -106,6 +108,8 @@ def predict_files(
     with _progress(plan, output, reporter, done):
       if left:
         pipeline.run(left, handler, runner, options)
+        for source in plan.sources:
+          parts_lib.check_whole(source)
     counts = _finish(plan, output)
   seconds = time.monotonic() - begin
   found = len(plan.parts) - len(left)
