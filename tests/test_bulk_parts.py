@@ -1,12 +1,14 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Bulk scoring without Beam and without a model: rows in, rows out."""
 
+import concurrent.futures
 import contextlib
 import csv
 import hashlib
 import io
 import json
 import pathlib
+import sys
 import zlib
 
 import hypothesis
@@ -246,6 +248,33 @@ def test_a_quotation_mark_that_is_never_closed_takes_one_record(folder):
   assert [row for row, _ in read_csv(done[0])] == [("1", "a", "b")]
   (bad,) = rejected
   assert bad["line"] == 3 and "2 lines" in bad["reason"]
+
+
+@pytest.mark.parametrize("lines", [[b"x" * 300_000, b"y"], [b'"x"y', b"z"]])
+def test_long_csv_fields_leave_python_s_limit_as_it_was(lines):
+  before = csv.field_size_limit()
+  assert before < 300_000
+  for record in records.read(io.BytesIO(b"\n".join(lines)), "csv"):
+    assert csv.field_size_limit() == before, record.line
+
+
+def test_threads_read_long_csv_fields_side_by_side():
+  """Python has one limit for all of them."""
+  cell = b'"%b"\n' % (b"word\n" * 30_000)
+  before, interval = csv.field_size_limit(), sys.getswitchinterval()
+  sys.setswitchinterval(1e-6)
+  try:
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+      found = threads.map(
+        lambda _: [
+          record.problem for record in records.read(io.BytesIO(cell * 5), "csv")
+        ],
+        range(4),
+      )
+      assert list(found) == [[""] * 5] * 4
+  finally:
+    sys.setswitchinterval(interval)
+  assert csv.field_size_limit() == before
 
 
 # --- JSON Lines --------------------------------------------------------------
