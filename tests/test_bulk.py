@@ -275,16 +275,28 @@ def test_a_worker_loads_the_export_once(made_export, inputs, tmp_path):
 # --- What goes wrong under way -----------------------------------------------
 
 
+def put_tsv(path: pathlib.Path, texts: list[str]) -> None:
+  path.write_text("\n".join(["text", *texts]))
+
+
+def put_parquet(path: pathlib.Path, texts: list[str]) -> None:
+  pyarrow.parquet.write_table(pyarrow.table({"text": texts}), path)
+
+
+@pytest.mark.parametrize("kind,put", [
+  ("tsv", put_tsv), ("parquet", put_parquet)
+])
 def test_what_a_worker_says_of_an_input_is_one_sentence(
-  made_export, tmp_path, monkeypatch, capsys
+  made_export, tmp_path, monkeypatch, capsys, kind, put
 ):
-  path = tmp_path / "a.tsv"
-  path.write_text("text\none\ntwo\n")
+  """Or what is said at the end: the footer of the Parquet stays the same."""
+  path = tmp_path / f"a.{kind}"
+  put(path, ["one", "two", "zoo"])
   make = plan_lib.make
 
   def and_change(*arguments):
     plan = make(*arguments)
-    path.write_text("text\none\nTWO\n")
+    put(path, ["one", "tWo", "zoo"])
     return plan
 
   monkeypatch.setattr(plan_lib, "make", and_change)
@@ -295,6 +307,7 @@ def test_what_a_worker_says_of_an_input_is_one_sentence(
   assert shown == (
     f"tf-adapters: `--input`: {path} has changed since the run began."
   )
+  assert not (tmp_path / "out" / "_SUCCESS").exists()
 
 
 def test_a_runner_that_beam_does_not_know(made_export, tmp_path, capsys):

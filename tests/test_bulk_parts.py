@@ -1,10 +1,14 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Bulk scoring without Beam and without a model: rows in, rows out."""
 
+import concurrent.futures
+import contextlib
 import csv
+import hashlib
 import io
 import json
 import pathlib
+import sys
 import zlib
 
 import hypothesis
@@ -22,11 +26,14 @@ from tf_adapters.bulk import work as work_lib
 
 COLUMNS = ["id", "text", "note"]
 NAMES = {"label": "sms_label", "score": "score", "probabilities": "p"}
-LABELS = ("no", 'y"es, süß')
+LABELS = ("no", 'y"es,\r\nsüß')
 FEW = hypothesis.settings(max_examples=40, deadline=None)
 
+# What CSV quotes comes up in most texts.
 TEXT = st.text(
-  st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8
+  st.sampled_from('\r\n",')
+  | st.characters(exclude_categories=["Cs"], exclude_characters="\0"),
+  max_size=8,
 )
 # TSV has no quoting, so a tab ends a field there and `\n` a line.
 FIELD = st.text(
@@ -36,10 +43,10 @@ FIELD = st.text(
 
 
 def truth(text: str) -> dict:
-  """The model: its answers tell texts apart."""
+  """The model: any text may be an answer, and tells its row from others."""
   score = (zlib.crc32(text.encode()) % 1000) / 1000
   return {
-    "label": f"{LABELS[1]}{len(text)}",
+    "label": text[::-1],
     "score": score,
     "probabilities": {LABELS[0]: score, LABELS[1]: 0.5},
   }
@@ -184,6 +191,8 @@ def test_tables(folder, kind, lines, read, given):
     content = content.removesuffix(end) if pieces else content
   path = folder / f"a.{kind}"
   path.write_bytes(mark + content)
+  source, _ = parts_lib.cut(str(path), 1)
+  assert source.sha256 == hashlib.sha256(mark + content).hexdigest()
   done = check(path, good, bad, given.draw(st.integers(1, 4)), read)
   # The bytes of a row are still there, one after another.
   everything = b"".join(done)
@@ -239,6 +248,33 @@ def test_a_quotation_mark_that_is_never_closed_takes_one_record(folder):
   assert [row for row, _ in read_csv(done[0])] == [("1", "a", "b")]
   (bad,) = rejected
   assert bad["line"] == 3 and "2 lines" in bad["reason"]
+
+
+@pytest.mark.parametrize("lines", [[b"x" * 300_000, b"y"], [b'"x"y', b"z"]])
+def test_long_csv_fields_leave_python_s_limit_as_it_was(lines):
+  before = csv.field_size_limit()
+  assert before < 300_000
+  for record in records.read(io.BytesIO(b"\n".join(lines)), "csv"):
+    assert csv.field_size_limit() == before, record.line
+
+
+def test_threads_read_long_csv_fields_side_by_side():
+  """Python has one limit for all of them."""
+  cell = b'"%b"\n' % (b"word\n" * 30_000)
+  before, interval = csv.field_size_limit(), sys.getswitchinterval()
+  sys.setswitchinterval(1e-6)
+  try:
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+      found = threads.map(
+        lambda _: [
+          record.problem for record in records.read(io.BytesIO(cell * 5), "csv")
+        ],
+        range(4),
+      )
+      assert list(found) == [[""] * 5] * 4
+  finally:
+    sys.setswitchinterval(interval)
+  assert csv.field_size_limit() == before
 
 
 # --- JSON Lines --------------------------------------------------------------
@@ -353,6 +389,59 @@ def test_parquet(folder, rows, part_rows, group_rows):
   for content in done:
     found = pyarrow.parquet.read_table(io.BytesIO(content))
     assert found.schema.types[:3] == list(types)
+
+
+WORDS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4)
+TABLE = st.fixed_dictionaries({"text": WORDS}, optional={"x": WORDS}).filter(
+  lambda columns: len(set(map(len, columns.values()))) == 1
+)
+
+
+def works_of(path: pathlib.Path, part_rows: int) -> list[work_lib.Work]:
+  source, parts = parts_lib.cut(str(path), part_rows)
+  given = ({"text": "text"}, NAMES, LABELS, "", "")
+  return [work_lib.Work(source, part, *given) for part in parts]
+
+
+def footer_of(path: pathlib.Path) -> bytes:
+  return path.read_bytes()[
+    -8 - pyarrow.parquet.read_metadata(path).serialized_size :
+  ]
+
+
+@FEW
+@hypothesis.given(
+  TABLE, TABLE, st.sampled_from(["text", "other"]), st.integers(1, 4),
+  st.integers(1, 4),
+)
+@hypothesis.example({"text": [*"aac"]}, {"text": [*"abc"]}, "text", 2, 3)
+def test_parquet_that_changes_under_way(
+  folder, before, after, name, part_rows, group_rows
+):
+  """A part sees what the footer has; the end of the run sees every byte."""
+  path = folder / "changing.parquet"
+
+  def put(columns):
+    table = pyarrow.table(columns)
+    pyarrow.parquet.write_table(table, path, row_group_size=group_rows)
+
+  put(before)
+  content, footer = path.read_bytes(), footer_of(path)
+  works = works_of(path, part_rows)
+  put({name if key == "text" else key: after[key] for key in after})
+  for work in works:
+    with changes_if(footer_of(path) != footer):
+      assert len(work_lib.read(work).kept) == work.part.rows
+  with changes_if(path.read_bytes() != content):
+    parts_lib.check_whole(works[0].source)
+
+
+def changes_if(changed: bool):
+  if not changed:
+    return contextlib.nullcontext()
+  return pytest.raises(
+    tf_adapters.InputError, match="changing.parquet has changed since the run"
+  )
 
 
 def test_parquet_that_is_no_utf8(folder):

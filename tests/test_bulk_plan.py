@@ -1,11 +1,15 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """What bulk scoring decides, and refuses, before it starts."""
 
+import copy
 import json
+import os
 import pathlib
 import shutil
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
 import tf_adapters
 from tf_adapters import files
@@ -13,6 +17,12 @@ from tf_adapters.__main__ import main
 from tf_adapters.bulk import answers
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk import run as run_lib
+
+FEW = hypothesis.settings(
+  max_examples=60,
+  deadline=None,
+  suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
+)
 
 
 def make(made_export, *inputs, **changes) -> plan_lib.Plan:
@@ -76,6 +86,40 @@ def test_parts_are_named_by_their_number(made_export, tmp_path):
   assert plan.to_dict() == make(made_export, one, two, part_rows=1).to_dict()
 
 
+@FEW
+@hypothesis.given(
+  st.text(st.characters() | st.characters(categories=["Cs"]), max_size=3)
+)
+@hypothesis.example("\ud83d")
+def test_a_column_of_any_name_goes_into_the_plan(made_export, tmp_path, name):
+  """JSON may escape half of a surrogate pair, which no UTF-8 can hold."""
+  source = write(tmp_path / "a.jsonl", json.dumps({"text": "x", name: 1}))
+  output = str(tmp_path / "out")
+  plan = make(made_export, source)
+  run_lib._begin(plan, output)
+  run_lib._begin(plan, output)
+  begun = json.loads((tmp_path / "out" / "_plan.json").read_text())
+  assert begun == plan.to_dict()
+  assert set(begun["sources"][0]["columns"]) == {"text", joined(name)}
+  shutil.rmtree(output)
+
+
+def joined(text: str) -> str:
+  """Two halves of a surrogate pair side by side are one character in JSON."""
+  return text.encode("utf-16", "surrogatepass").decode(
+    "utf-16", "surrogatepass"
+  )
+
+
+def test_a_file_whose_name_is_no_utf8_goes_into_the_plan(made_export, tmp_path):
+  source = write(tmp_path / os.fsdecode(b"caf\xe9.tsv"))
+  plan = make(made_export, source)
+  run_lib._begin(plan, str(tmp_path / "out"))
+  run_lib._begin(plan, str(tmp_path / "out"))
+  begun = json.loads((tmp_path / "out" / "_plan.json").read_text())
+  assert pathlib.Path(begun["sources"][0]["path"]).read_text()
+
+
 # --- What cannot be ----------------------------------------------------------
 
 
@@ -132,6 +176,12 @@ def test_a_label_that_tsv_cannot_hold(made_export, tmp_path):
     lambda folder: write(folder / "a.tsv", "text\tn\nx\t1\n") and {},
     "a.tsv as it was before it changed",
   ),
+  (
+    lambda folder: (
+      write(folder / "b.tsv", "\ufefftext\tn\na\t1\nb\t2\n") and {}
+    ),
+    "b.tsv as it was before it changed",
+  ),
   (lambda folder: write(folder / "c.tsv") and {}, "without the input"),
   (lambda folder: (folder / "b.tsv").unlink() or {}, "b.tsv too"),
   (lambda folder: other_export(folder), "of another model"),
@@ -153,6 +203,42 @@ def test_a_run_goes_on_only_as_it_was_begun(
   with pytest.raises(tf_adapters.InputError) as raised:
     plan_lib.check_same(json.loads(json.dumps(begun)), now, "out")
   assert words in str(raised.value)
+
+
+JSON = st.recursive(
+  st.none() | st.booleans() | st.integers(-1, 6000) | st.text(max_size=3),
+  lambda inner: st.lists(inner, max_size=2)
+  | st.dictionaries(st.sampled_from(["path", "task"]), inner, max_size=2),
+  max_leaves=4,
+)
+
+
+def places_of(tree) -> list:
+  """Every (dictionary or list, key or number) in a tree."""
+  if isinstance(tree, str | int | None):
+    return []
+  keys = tree if isinstance(tree, dict) else range(len(tree))
+  return [
+    place for key in keys for place in [(tree, key), *places_of(tree[key])]
+  ]
+
+
+@FEW
+@hypothesis.given(given=st.data())
+def test_a_plan_that_is_damaged_is_told_in_a_sentence(
+  made_export, tmp_path, given
+):
+  plan = make(made_export, write(tmp_path / "a.tsv"))
+  now = {"": copy.deepcopy(plan.to_dict())}
+  holder, key = given.draw(st.sampled_from(places_of(now)), "place")
+  hypothesis.assume(key != "folder")  # an export may have moved
+  value = given.draw(JSON)
+  hypothesis.assume(holder[key] != value)
+  holder[key] = value
+  with pytest.raises(tf_adapters.InputError) as raised:
+    plan_lib.check_same(now[""], plan, "out")
+  assert str(raised.value).startswith("`--output` out holds a run ")
+  assert str(raised.value).endswith(" or give another folder.")
 
 
 def other_export(folder: pathlib.Path) -> dict:
@@ -183,9 +269,14 @@ def test_an_output_with_other_files_or_another_run(
   with pytest.raises(tf_adapters.InputError, match="is no folder"):
     run_lib.predict_files(file)
   (output / "mine").unlink()
-  (output / "_plan.json").write_text("{")
-  with pytest.raises(tf_adapters.InputError, match="_plan.json: is damaged"):
-    run_lib.predict_files(given)
+  for content in (b"{", b"\xff", b"[" * 100_000):
+    (output / "_plan.json").write_bytes(content)
+    with pytest.raises(tf_adapters.InputError, match="_plan.json: is damaged"):
+      run_lib.predict_files(given)
+  for content in ("[]", "{}", '{"asked": null}'):
+    (output / "_plan.json").write_text(content)
+    with pytest.raises(tf_adapters.InputError, match="_plan.json is damaged"):
+      run_lib.predict_files(given)
 
 
 def test_without_beam_it_says_what_to_install(monkeypatch, tmp_path):

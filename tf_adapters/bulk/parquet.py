@@ -2,6 +2,7 @@
 """Rows of Parquet files: read by their numbers, written with answers."""
 
 import contextlib
+import hashlib
 import io
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -12,23 +13,30 @@ from tf_adapters.bulk import places
 from tf_adapters.errors import InputError
 
 _BATCH = 1024  # rows that are decoded at a time
+_TAIL = 8  # bytes behind the footer: its length and `PAR1`
 
 
-def describe(path: str) -> tuple[tuple[str, ...], int]:
-  """Names of the columns, and how many rows there are.
+def describe(path: str) -> tuple[tuple[str, ...], int, str]:
+  """Names of the columns, how many rows there are, sha256 of the footer.
 
   Raises:
     InputError: if it is no Parquet file, or PyArrow is not there.
   """
-  with _opened(path) as file:
-    return tuple(file.schema_arrow.names), file.metadata.num_rows
+  with _opened(path) as (file, footer):
+    return tuple(file.schema_arrow.names), file.metadata.num_rows, footer
 
 
-def read(path: str, start: int, rows: int) -> Any:
-  """Rows from number `start`, counted from 0, as a `pyarrow.Table`."""
+def read(path: str, start: int, rows: int, sha256: str) -> Any:
+  """Rows from number `start`, counted from 0, as a `pyarrow.Table`.
+
+  Or None, if the footer has another digest: columns, types, or sizes or places
+  of something in the file are not those that they were.
+  """
   import pyarrow
 
-  with _opened(path) as file:
+  with _opened(path) as (file, footer):
+    if footer != sha256:
+      return None
     groups, skipped = _groups(file.metadata, start, start + rows)
     start -= skipped
     pieces = []
@@ -101,7 +109,8 @@ def content(
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[Any]:
+def _opened(path: str) -> Iterator[tuple[Any, str]]:
+  """The file and the digest of its footer."""
   try:
     import pyarrow
     import pyarrow.parquet
@@ -111,7 +120,9 @@ def _opened(path: str) -> Iterator[Any]:
     ) from None
   with places.opened(path) as stream:
     try:
-      yield pyarrow.parquet.ParquetFile(stream)
+      file = pyarrow.parquet.ParquetFile(stream)
+      stream.seek(-file.metadata.serialized_size - _TAIL, io.SEEK_END)
+      yield file, hashlib.sha256(stream.read()).hexdigest()
     except (pyarrow.ArrowException, OSError) as error:
       reason = " ".join(str(error).split())
       raise InputError(

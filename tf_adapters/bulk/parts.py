@@ -23,7 +23,7 @@ class Source:
   Attributes:
     path: Where it is.
     kind: One of `KINDS`.
-    sha256: Of its bytes, without a byte order mark.
+    sha256: Of its bytes.
     columns: Of its header; of JSON Lines all that any row has.
     header: The header as it stands there; empty where there is none.
   """
@@ -49,14 +49,14 @@ class Part:
     size: How many bytes it has; of Parquet how many rows.
     line: The line on which it starts, or the row, from 1.
     rows: How many rows it has.
-    sha256: Of its bytes; empty for Parquet.
+    sha256: Of its bytes; of Parquet of the file's footer.
   """
 
   start: int
   size: int
   line: int
   rows: int
-  sha256: str = ""
+  sha256: str
 
 
 def kind_of(path: str) -> str:
@@ -88,22 +88,39 @@ def cut(path: str, most_rows: int) -> tuple[Source, list[Part]]:
   kind = kind_of(path)
   if kind != "parquet":
     return _cut_text(path, kind, most_rows)
-  columns, rows = parquet.describe(path)
+  columns, rows, footer = parquet.describe(path)
   _check_header(path, columns)
   parts = [
     Part(start, min(most_rows, rows - start), start + 1,
-         min(most_rows, rows - start))
+         min(most_rows, rows - start), footer)
     for start in range(0, rows, most_rows)
   ]
   return Source(path, kind, _sha256(path), columns), parts
 
 
+def check_whole(source: Source) -> None:
+  """Raises `InputError` if a Parquet file is not what it was when it was cut.
+
+  Of other files a part knows its own bytes. Of Parquet it knows the footer,
+  which may stay as it is where a text makes place for one as long.
+  """
+  if source.kind == "parquet" and _sha256(source.path) != source.sha256:
+    raise changed(source)
+
+
+def changed(source: Source) -> InputError:
+  """The error of a file that is not what it was when it was cut."""
+  return InputError(
+    f"`--input`: {source.path} has changed since the run began."
+  )
+
+
 def _cut_text(path, kind, most_rows) -> tuple[Source, list[Part]]:
   columns: dict[str, None] = {}
   header = ""
-  whole = hashlib.sha256()
   with places.opened(path) as stream:
     start = _skip_mark(stream)
+    whole = hashlib.sha256(records.MARK[:start])
     cutter = _Cutter(start, most_rows)
     for record in records.read(stream, kind):
       whole.update(record.content)

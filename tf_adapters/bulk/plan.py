@@ -24,6 +24,7 @@ from tf_adapters.errors import InputError
 PLAN = "_plan.json"
 SUCCESS = "_SUCCESS"
 REJECTED = "_rejected"  # readers of folders skip names that start so
+_STRANGE = f"whose {PLAN} is damaged or of another version of this package"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,9 +89,13 @@ class Plan:
   sources: list[Source]
   parts: list[tuple[int, Part]]
 
+  def to_json(self) -> str:
+    """Readable, in ASCII: paths and columns may have what no UTF-8 holds."""
+    return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True)
+
   def to_dict(self) -> dict[str, Any]:
     """As JSON holds it."""
-    return json.loads(json.dumps(dataclasses.asdict(self)))
+    return json.loads(self.to_json())
 
   def name(self, number: int) -> str:
     """Of a part's output file."""
@@ -191,29 +196,39 @@ def _names(asked: answers.Asked, taken: Iterable[str]) -> dict[str, str]:
     number += 1
 
 
-def check_same(begun: dict[str, Any], plan: Plan, output: str) -> None:
-  """Raises `InputError` unless a run that was begun has the same plan."""
+def check_same(begun: Any, plan: Plan, output: str) -> None:
+  """Raises `InputError` unless a run that was begun has the same plan.
+
+  Args:
+    begun: What the file of its plan says; any JSON.
+    plan: What is to be done now.
+    output: The folder, for errors.
+  """
   now = plan.to_dict()
-  if _comparable(begun) == _comparable(now):
-    return
+  try:
+    if _comparable(begun) == _comparable(now):
+      return
+    difference = _difference(begun, now)
+  except (KeyError, TypeError):
+    difference = _STRANGE
   raise InputError(
-    f"`--output` {output} holds a run {_difference(begun, now)}; start it as "
-    "it was begun, or give another folder."
+    f"`--output` {output} holds a run {difference}; start it as it was begun, "
+    "or give another folder."
   )
 
 
 def _comparable(tree: dict[str, Any]) -> dict[str, Any]:
   """Without the export's folder: what is in it counts."""
-  return {**tree, "asked": {**tree.get("asked", {}), "folder": ""}}
+  return {**tree, "asked": {**tree["asked"], "folder": ""}}
 
 
 def _difference(begun: dict[str, Any], now: dict[str, Any]) -> str:
-  old, new = begun.get("asked", {}), now["asked"]
-  if old.get("task") != new["task"]:
-    return f"of the task {old.get('task')!r}"
-  if old.get("sha256") != new["sha256"]:
-    return f"of another model, {old.get('folder')} as it was then"
-  sources = {item["path"]: item for item in begun.get("sources", ())}
+  old, new = begun["asked"], now["asked"]
+  if old["task"] != new["task"]:
+    return f"of the task {old['task']!r}"
+  if old["sha256"] != new["sha256"]:
+    return f"of another model, {old['folder']} as it was then"
+  sources = {item["path"]: item for item in begun["sources"]}
   for item in now["sources"]:
     before = sources.pop(item["path"], None)
     if before is None:
@@ -223,6 +238,6 @@ def _difference(begun: dict[str, Any], now: dict[str, Any]) -> str:
   if sources:
     return f"with the input {min(sources)} too"
   for key in ("columns", "batch_size", "part_rows"):
-    if begun.get(key) != now[key]:
-      return f"with `{key}` {begun.get(key)!r}, and not {now[key]!r}"
-  return "of another version of this package"
+    if begun[key] != now[key]:
+      return f"with `{key}` {begun[key]!r}, and not {now[key]!r}"
+  return _STRANGE

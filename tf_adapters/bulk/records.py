@@ -14,6 +14,8 @@ from typing import Any
 from typing import BinaryIO
 from typing import NamedTuple
 
+from tf_adapters.data.long_fields import long_fields
+
 MARK = b"\xef\xbb\xbf"  # the byte order mark, which is no text
 # Characters of a CSV field. Without an end, a quotation mark that is never
 # closed would take the rest of the file into one record.
@@ -137,7 +139,6 @@ def _jsonl(lines: Iterator[str]):
 
 
 def _csv(lines: Iterator[str]):
-  csv.field_size_limit(max(_LONGEST, csv.field_size_limit()))
   taken: list[str] = []
 
   def feed() -> Iterator[str]:
@@ -150,7 +151,8 @@ def _csv(lines: Iterator[str]):
   while True:
     taken.clear()
     try:
-      fields, problem = next(reader), ""
+      with long_fields(_LONGEST):
+        fields, problem = next(reader), ""
     except StopIteration:
       return
     except csv.Error as error:

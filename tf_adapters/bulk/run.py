@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from tf_adapters import files
 from tf_adapters import json_files
+from tf_adapters.bulk import parts as parts_lib
 from tf_adapters.bulk import places
 from tf_adapters.bulk import plan as plan_lib
 from tf_adapters.bulk.plan import BulkJob
@@ -88,7 +90,8 @@ def predict_files(
     parts were there already, and the seconds that it took.
 
   Raises:
-    InputError: for a job that cannot be, or an output folder with another.
+    InputError: for a job that cannot be, an output folder with another, or an
+      input that changes under way.
   """
   begin = time.monotonic()
   reporter = reporter or reporting.Reporter()
@@ -105,6 +108,8 @@ def predict_files(
     with _progress(plan, output, reporter, done):
       if left:
         pipeline.run(left, handler, runner, options)
+        for source in plan.sources:
+          parts_lib.check_whole(source)
     counts = _finish(plan, output)
   seconds = time.monotonic() - begin
   found = len(plan.parts) - len(left)
@@ -155,15 +160,15 @@ def _begin(plan: Plan, output: str) -> None:
   if places.exists(path):
     plan_lib.check_same(_read(path), plan, output)
   else:
-    places.write(path, json_files.encode(plan.to_dict()))
+    places.write(path, f"{plan.to_json()}\n".encode())
   places.remove_left_aside(output)
   places.remove_left_aside(places.join(output, plan_lib.REJECTED))
 
 
-def _read(path: str) -> dict:
+def _read(path: str) -> Any:
   try:
     return json.loads(places.read(path))
-  except ValueError as error:
+  except (ValueError, RecursionError) as error:
     raise InputError(f"{path}: is damaged, it is no JSON: {error}.") from None
 
 

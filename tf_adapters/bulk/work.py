@@ -19,6 +19,7 @@ from tf_adapters.bulk import places
 from tf_adapters.bulk import records
 from tf_adapters.bulk.parts import Part
 from tf_adapters.bulk.parts import Source
+from tf_adapters.bulk.parts import changed
 from tf_adapters.data import examples
 from tf_adapters.data.records import Records
 from tf_adapters.errors import InputError
@@ -92,7 +93,8 @@ def read(work: Work) -> Filled:
   """Reads a part.
 
   Raises:
-    InputError: if its file is not what it was when the run began.
+    InputError: if its file is not what it was when the run began; of Parquet
+      `parts.check_whole` sees the rest.
   """
   filled = Filled(work, {name: [] for name in work.columns})
   if work.source.kind == "parquet":
@@ -100,7 +102,7 @@ def read(work: Work) -> Filled:
   else:
     _read_text(work, filled)
   if len(filled.kept) + len(filled.rejected) != work.part.rows:
-    raise _changed(work.source)
+    raise changed(work.source)
   return filled
 
 
@@ -109,7 +111,7 @@ def _read_text(work: Work, filled: Filled) -> None:
     file.seek(work.part.start)
     content = file.read(work.part.size)
   if hashlib.sha256(content).hexdigest() != work.part.sha256:
-    raise _changed(work.source)
+    raise changed(work.source)
   kind = work.source.kind
   for record in records.read(io.BytesIO(content), kind, work.part.line):
     row = records.row_of(record, kind, work.source.columns)
@@ -118,9 +120,12 @@ def _read_text(work: Work, filled: Filled) -> None:
 
 
 def _read_parquet(work: Work, filled: Filled) -> None:
+  part = work.part
   filled.table = parquet.read(
-    work.source.path, work.part.start, work.part.rows
+    work.source.path, part.start, part.rows, part.sha256
   )
+  if filled.table is None:
+    raise changed(work.source)
   read_columns = [
     parquet.cells(filled.table, column) for column in work.columns.values()
   ]
@@ -128,13 +133,7 @@ def _read_parquet(work: Work, filled: Filled) -> None:
     values = dict(zip(work.columns.values(), cells, strict=True))
     wrong = [cell for cell in cells if isinstance(cell, ValueError)]
     problem = f"cannot be read: {wrong[0]}" if wrong else ""
-    filled.add(work.part.line + number, number, values, problem)
-
-
-def _changed(source: Source) -> InputError:
-  return InputError(
-    f"`--input`: {source.path} has changed since the run began."
-  )
+    filled.add(part.line + number, number, values, problem)
 
 
 def _texts(work: Work, line: int, values: dict, problem: str):
@@ -192,8 +191,10 @@ def _add_csv(content: bytes, names: list[str], cells: Sequence[Any]) -> bytes:
   del names
   body, end = records.split_end(content)
   sink = io.StringIO(newline="")
-  csv.writer(sink, lineterminator="").writerow(map(_text, cells))
-  return body + b"," + sink.getvalue().encode() + (end or b"\n")
+  # Of line breaks the writer quotes only those that it ends lines with itself.
+  csv.writer(sink, lineterminator="\r\n").writerow(map(_text, cells))
+  added = sink.getvalue().removesuffix("\r\n")
+  return body + b"," + added.encode() + (end or b"\n")
 
 
 def _add_json(content: bytes, names: list[str], cells: Sequence[Any]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
+from tf_adapters.data.long_fields import long_fields
 from tf_adapters.errors import InputError
 
 _KINDS = ("tsv", "csv", "jsonl", "parquet")
@@ -156,11 +157,8 @@ def _tsv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _csv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
   # Read at once: the limit on a field's length is Python's, not the file's.
-  limit = csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
-  try:
+  with long_fields(len(text) + 1):
     records = list(_parse_csv(path, text))
-  finally:
-    csv.field_size_limit(limit)
   yield from records
 
 
