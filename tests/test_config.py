@@ -146,6 +146,8 @@ def test_a_float_too_large_for_a_float_is_named():
   ("copy_encoder=true", True),
   ("task.metric=null", None),
   ("encoder=null", None),
+  ("data.label=null", None),
+  ("data.label=label", "label"),
   ("data.text_b=", ""),
   ("data.text_b=null", None),
   ("store=a=b", "a=b"),
@@ -229,7 +231,7 @@ CONFIGS = st.builds(
     config_lib.DataConfig,
     text=st.none() | texts,
     text_b=st.none() | texts,
-    label=texts,
+    label=st.none() | texts,
     max_length=st.integers(8, 512),
   ),
   tuning=st.builds(

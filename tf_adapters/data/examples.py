@@ -123,7 +123,6 @@ def find_columns(
   labelled: bool = True,
 ) -> Columns:
   """Picks the columns of a source by the settings, then by its form."""
-  label = config.label if config.label != _DEFAULT.label else None
   text_b = config.text_b
   if text_b is None:
     text_b = next((name for name in form.text_b if name in header), None)
@@ -132,7 +131,7 @@ def find_columns(
   columns = Columns(
     config.text or _first_of(form.text, header),
     text_b or None,
-    label or _first_of(form.label, header),
+    config.label or _first_of(form.label, header),
   )
   for key, name in dataclasses.asdict(columns).items():
     if key == "label" and not labelled:
