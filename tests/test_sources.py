@@ -323,6 +323,36 @@ def test_a_parquet_text_that_is_not_utf8_is_named(tmp_path):
   assert f"{path}, row 5: is not UTF-8 (byte 0xe4)" in fails(read, str(path))
 
 
+# What PyArrow keeps and Python has no value for.
+NO_VALUES = {
+  "far": pyarrow.array([1, 10**18], pyarrow.timestamp("ms")),
+  "date": pyarrow.array([1, 10**7], pyarrow.date32()),
+  "zone": pyarrow.array([None, 1], pyarrow.timestamp("us", tz="Mars/Base")),
+  "twice": pyarrow.StructArray.from_arrays(
+    [pyarrow.array([1, 2])] * 2,
+    names=["a", "a"],
+    mask=pyarrow.array([True, False]),
+  ),
+  "text": pyarrow.array([b"a", b"\xe4"]).view(pyarrow.string()),
+}
+
+
+@pytest.mark.parametrize("values", NO_VALUES.values(), ids=NO_VALUES)
+def test_a_parquet_column_that_nobody_reads_may_hold_anything(
+  tmp_path, values
+):
+  path = tmp_path / "a.parquet"
+  rows = {"text": ["a", "b"], "other": values, "label": ["x", "y"]}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  examples = read(str(path))
+  assert (examples.texts, examples.labels) == (["a", "b"], ["x", "y"])
+  with pytest.raises(InputError) as caught:
+    read(str(path), config=DataConfig(text="other"))
+  message = str(caught.value)
+  assert f"{path}, row 2: " in message
+  assert len(message.splitlines()) == 1
+
+
 def test_a_parquet_column_that_is_there_twice_is_named(tmp_path):
   path = tmp_path / "a.parquet"
   columns = [pyarrow.array(["a"]), pyarrow.array([0]), pyarrow.array([1])]

@@ -8,6 +8,7 @@ import json
 import math
 import pathlib
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from tf_adapters import files
 from tf_adapters.config import DataConfig
 from tf_adapters.data import records as records_lib
 from tf_adapters.data import tfds
+from tf_adapters.data import utf8
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
 from tf_adapters.data.records import Records
@@ -156,7 +158,7 @@ def _chain(first, rest):
 
 def _pick(
   records: Records,
-  rows: Iterable[tuple[int, dict]],
+  rows: Iterable[tuple[int, Mapping]],
   columns: Columns,
   form: Form,
   labelled: bool,
@@ -200,7 +202,7 @@ def _check_label(records: Records, line: int, name: str, label: str) -> None:
     )
 
 
-def cell(records: Records, line: int, row: dict, name: str) -> str:
+def cell(records: Records, line: int, row: Mapping, name: str) -> str:
   """The text in one column of a row; a number is the text of it.
 
   Raises:
@@ -227,7 +229,7 @@ def cell(records: Records, line: int, row: dict, name: str) -> str:
       f"{records.where(line)}: `{name}` must be text or a number; got "
       f"{_show(value)}."
     )
-  records_lib.encode(f"{records.where(line)}: `{name}`", value)
+  utf8.encode(f"{records.where(line)}: `{name}`", value)
   return value
 
 
