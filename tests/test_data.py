@@ -5,7 +5,9 @@ import csv
 import hashlib
 import io
 import json
+import sys
 import tempfile
+from concurrent import futures
 
 import pytest
 from hypothesis import example
@@ -129,6 +131,26 @@ def test_a_huge_csv_field_leaves_python_s_limit_as_it_was(write):
   assert before < 300_000
   path = write("a.csv", to_csv([["text", "label"], ["x" * 300_000, "y"]]))
   assert read(path).texts == ["x" * 300_000]
+  assert csv.field_size_limit() == before
+
+
+def test_threads_that_read_csv_leave_each_other_s_limit(write):
+  """Interrupted at every step, as it happens by chance in a long process."""
+  before, interval = csv.field_size_limit(), sys.getswitchinterval()
+  texts = [(letter * 200_000 * size) for size, letter in enumerate("abc", 1)]
+  paths = [
+    write(f"{size}.csv", to_csv([["text", "label"], *[[text, "x"]] * 9]))
+    for size, text in enumerate(texts)
+  ]
+  sys.setswitchinterval(1e-6)
+  try:
+    with futures.ThreadPoolExecutor(3) as pool:
+      found = list(pool.map(read, paths * 20))
+  finally:
+    sys.setswitchinterval(interval)
+  assert [examples.texts for examples in found] == [
+    [text] * 9 for text in texts
+  ] * 20
   assert csv.field_size_limit() == before
 
 

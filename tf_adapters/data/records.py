@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters.data import csv_limit
 from tf_adapters.data import parquet
 from tf_adapters.data import utf8
 from tf_adapters.data.form import OWN
@@ -122,12 +123,8 @@ def _tsv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
-  # Read at once: the limit on a field's length is Python's, not the file's.
-  limit = csv.field_size_limit(max(len(text) + 1, csv.field_size_limit()))
-  try:
-    records = list(_parse_csv(path, text))
-  finally:
-    csv.field_size_limit(limit)
+  with csv_limit.raised(len(text) + 1):
+    records = list(_parse_csv(path, text))  # at once, see `raised`
   yield from records
 
 
