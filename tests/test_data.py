@@ -183,6 +183,16 @@ def test_columns_are_chosen_by_name(write, header, config, expected):
   assert examples.labels == [label.upper()]
 
 
+def test_a_second_text_that_is_not_to_be_read_may_be_in_some_rows(write):
+  path = write("a.jsonl", (
+    '{"text": "a", "label": 1}\n{"text": "c", "text_b": "b", "label": 1}\n'
+  ))
+  single = data.Columns("text", None, "label")
+  for options in ({"config": DataConfig(text_b="")}, {"columns": single}):
+    examples = read(path, **options)
+    assert examples.texts == ["a", "c"] and examples.texts_b is None
+
+
 @pytest.mark.parametrize(("name", "content", "line", "named"), [
   ("a.tsv", "words\tlabel\na\tx\n", None, ["`text`", "`words`", "`label`"]),
   ("a.tsv", "text\tclass\na\tx\n", None, ["`label`", "`class`"]),
@@ -206,6 +216,18 @@ def test_columns_are_chosen_by_name(write, header, config, expected):
   ("a.jsonl", '{"text": "a", "label": %s}' % ("9" * 5000), 1, []),
   ("a.jsonl", "[" * 100_000, 1, []),
   ("a.jsonl", '{"text": "\\ud83d", "label": 1}', 1, ["`text`"]),
+  (
+    "a.jsonl",
+    '{"text": "a", "label": 1}\n{"text": "a", "text": "b", "label": 1}',
+    2,
+    ["`text`", "once"],
+  ),
+  (
+    "a.jsonl",
+    '{"text": "a", "label": 1}\n{"text": "a", "text_b": "b", "label": 1}',
+    2,
+    ["`text_b`", "data.text_b"],
+  ),
 ])
 def test_a_fault_is_named_with_file_and_line(write, name, content, line, named):
   path = write(name, content)

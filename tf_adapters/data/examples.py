@@ -4,10 +4,12 @@
 import dataclasses
 import decimal
 import hashlib
+import itertools
 import json
 import math
 import pathlib
 from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -106,10 +108,15 @@ def read(
   first = next(rows, None)
   if first is None:
     raise InputError(f"`{key}`: {records.path} has no examples.")
-  columns = columns or find_columns(
-    records.path, list(first[1]), config or _DEFAULT, form, labelled
-  )
-  examples = _pick(records, _chain(first, rows), columns, form, labelled)
+  rows = itertools.chain([first], rows)
+  if columns is None:
+    config = config or _DEFAULT
+    columns = find_columns(
+      records.path, list(first[1]), config, form, labelled
+    )
+    if columns.text_b is None and config.text_b is None:
+      rows = _single(records, rows, form.text_b)
+  examples = _pick(records, rows, columns, form, labelled)
   if not examples:
     raise InputError(f"`{key}`: {records.path} has no examples.")
   if isinstance(source, str):
@@ -151,9 +158,18 @@ def _first_of(names: Sequence[str], header: Sequence[str]) -> str:
   return next((name for name in names if name in header), names[0])
 
 
-def _chain(first, rest):
-  yield first
-  yield from rest
+def _single(
+  records: Records, rows: Iterable[tuple[int, Mapping]], names: Sequence[str]
+) -> Iterator[tuple[int, Mapping]]:
+  """The rows, none of which has a second text that the first had not."""
+  for line, row in rows:
+    for name in names:
+      if name in row:
+        raise InputError(
+          f"{records.where(line)}: has `{name}`, which the first row lacks; "
+          "give it to every row, or set `data.text_b=` to read single texts."
+        )
+    yield line, row
 
 
 def _pick(

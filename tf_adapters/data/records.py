@@ -95,12 +95,22 @@ def parse_json(where: str, text: str) -> Any:
   """What a JSON text says.
 
   Raises:
-    InputError: naming `where`, for all that Python does not read.
+    InputError: naming `where`, for all that Python does not read, and for an
+      object that has a key twice.
   """
   try:
-    return json.loads(text)
+    return json.loads(text, object_pairs_hook=_object)
   except (ValueError, RecursionError) as error:
     raise InputError(f"{where}: is not valid JSON: {error}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  tree = dict(pairs)
+  if len(tree) < len(pairs):
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(f"an object has `{twice}` more than once")
+  return tree
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
