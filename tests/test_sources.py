@@ -315,6 +315,20 @@ def test_a_decimal_of_parquet_is_a_number(tmp_path):
   assert read(str(path)).labels == ["1.5", "0.0"]
 
 
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_a_parquet_number_has_as_many_digits_as_it_needs(tmp_path, bits):
+  """The fewest by which its type tells it from all others."""
+  path = tmp_path / "a.parquet"
+  numbers = [3.8, 0.1, 2.0, -1e-3]
+  labels = pyarrow.array(numbers, getattr(pyarrow, f"float{bits}")())
+  rows = {"text": ["a"] * 4, "label": labels}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert read(str(path)).labels == ["3.8", "0.1", "2.0", "-0.001"]
+  rows["label"] = labels.dictionary_encode() if bits > 16 else labels
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert read(str(path)).labels == ["3.8", "0.1", "2.0", "-0.001"]
+
+
 def test_a_parquet_text_that_is_not_utf8_is_named(tmp_path):
   path = tmp_path / "a.parquet"
   texts = pyarrow.array(4 * [b"a"] + 3 * [b"k\xe4se"])

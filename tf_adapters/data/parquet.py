@@ -73,6 +73,8 @@ class _Columns:
   def cells(self, name: str) -> list[Any]:
     if name not in self._decoded:
       column = self._batch.column(name)
+      if hasattr(column, "dictionary_decode"):
+        column = column.dictionary_decode()
       self._decoded[name] = [
         self._cell(name, place, value) for place, value in enumerate(column)
       ]
@@ -81,12 +83,15 @@ class _Columns:
   def _cell(self, name: str, place: int, value: Any) -> Any:
     where = f"{self._path}, row {self._first + place}"
     try:
-      return value.as_py()
+      cell = value.as_py()
     except UnicodeDecodeError as error:
       raise utf8.not_utf8(where, error) from None
     # LookupError: of a time zone that there is not.
     except (ValueError, OverflowError, LookupError) as error:
       raise InputError(f"{where}: `{name}` cannot be read: {error}.") from None
+    if isinstance(cell, float):  # 3.8 and not 3.799999952316284
+      return float(str(value.type.to_pandas_dtype()(cell)))
+    return cell
 
 
 class _Row(Mapping):
