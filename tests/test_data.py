@@ -80,6 +80,11 @@ def test_jsonl_takes_numbers_as_labels(write):
   assert read(path).labels == expected
 
 
+def test_a_carriage_return_within_a_line_of_tsv_is_text(write):
+  path = write("a.tsv", "text\tlabel\r\na\rb\r\tx\r\n")
+  assert read(path).texts == ["a\rb\r"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("text", [
@@ -197,6 +202,8 @@ def test_a_second_text_that_is_not_to_be_read_may_be_in_some_rows(write):
   ("a.tsv", "words\tlabel\na\tx\n", None, ["`text`", "`words`", "`label`"]),
   ("a.tsv", "text\tclass\na\tx\n", None, ["`label`", "`class`"]),
   ("a.tsv", "text\tlabel\na\tx\nb\t\n", 3, ["`label`", "empty"]),
+  ("a.tsv", "text\tlabel\ra\tx\rb\ty\r", 1, ["carriage return"]),
+  ("a.tsv", "text\tlabel\r\na\tx\r\r\nb\ty\r\n", 2, ["carriage return"]),
   ("a.csv", 'text,label\n"a\n",x\nb," "\n', 4, ["`label`", "empty"]),
   ("a.tsv", "text\tlabel\na\tx\nb\n", 3, ["1 field", "2"]),
   ("a.tsv", "text\tlabel\na\tx\n\nb\tx\ty\n", 4, ["3 fields", "2"]),

@@ -125,6 +125,11 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _tsv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
   header = None
   for number, line in _lines(text):
+    if line.endswith("\r") or (header is None and "\r" in line):
+      raise InputError(
+        f"{path}, line {number}: holds a carriage return where no text is; "
+        "lines end with a line feed, or with one carriage return before it."
+      )
     fields = line.split("\t")
     # In a file of one column an empty line is an empty text.
     if line or (header is not None and len(header) == 1):
