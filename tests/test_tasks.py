@@ -82,7 +82,7 @@ def test_a_thousand_labels_are_not_all_listed():
 
 
 @pytest.mark.parametrize("label", [
-  "abc", "nan", "inf", "-inf", "1e400", "1,5", "", "0x10", "1 2",
+  "abc", "nan", "inf", "-inf", "1e400", "1,5", "", "0x10", "1 2", "1_000",
 ])
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_target_that_is_no_finite_number_is_named(label, place):

@@ -124,7 +124,7 @@ def _numbers(examples: Examples) -> np.ndarray:
   values = []
   for line, label in zip(examples.lines, examples.labels, strict=True):
     try:
-      value = float(label)
+      value = math.nan if "_" in label else float(label)
     except ValueError:
       value = math.nan
     if not math.isfinite(value):
