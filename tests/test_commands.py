@@ -3,6 +3,7 @@
 
 import errno
 import json
+import math
 import os
 import pathlib
 import resource
@@ -15,6 +16,7 @@ import pytest
 import tf_adapters
 from tests import tiny
 from tf_adapters.__main__ import main
+from tf_adapters.command_line.command import json_line
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +75,24 @@ def test_evaluate_gives_the_scores_of_training(world, capsys):
   again = last_json(capsys)["metrics"]
   for name, value in again.items():
     assert value == pytest.approx(trained[name], abs=1e-6)
+
+
+def test_a_target_that_is_out_of_reach_is_named(made_store, capsys, tmp_path):
+  path = tmp_path / "far.tsv"
+  path.write_text("text\tlabel\ngood\t3\nbad\t1e300\n", encoding="utf-8")
+  words = ["evaluate", "--store", made_store, "--task", "stars", "--json"]
+  assert main([*words, "--data", str(path)]) == 2
+  output, error = capsys.readouterr()
+  assert output == "" and f"{path}, line 3" in error and "'1e300'" in error
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_line_is_written_that_is_no_json(value):
+  assert json.loads(json_line({"b": [1.5, None], "a": "ä"})) == {
+    "a": "ä", "b": [1.5, None]
+  }
+  with pytest.raises(tf_adapters.InputError, match="--json"):
+    json_line({"value": value})
 
 
 def test_evaluate_reports_classes_and_confusion(world, capsys):

@@ -146,9 +146,12 @@ def test_a_float_too_large_for_a_float_is_named():
   ("copy_encoder=true", True),
   ("task.metric=null", None),
   ("encoder=null", None),
+  ("data.label=null", None),
+  ("data.label=label", "label"),
   ("data.text_b=", ""),
   ("data.text_b=null", None),
   ("store=a=b", "a=b"),
+  ("store=none", "none"),
   ("task.name=2024", "2024"),
 ])
 def test_a_string_of_the_command_line_becomes_the_field_s_type(item, value):
@@ -156,6 +159,19 @@ def test_a_string_of_the_command_line_becomes_the_field_s_type(item, value):
   for part in item.partition("=")[0].split("."):
     found = getattr(found, part)
   assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(("text", "positive"), [
+  ('"none"', "none"), ("none", "none"), ("'null'", "null"), ("null", None),
+  ("~", None), ("", None),
+])
+def test_a_label_may_be_called_none_where_yaml_has_a_null(
+  tmp_path, text, positive
+):
+  path = write(tmp_path, f"task: {{positive: {text}}}\n")
+  assert settings.load(path).task.positive == positive
+  assert settings.from_dict({"task.positive": "none"}).task.positive == "none"
+  assert settings.load(path, ["task.positive=none"]).task.positive is None
 
 
 @pytest.mark.parametrize(("text", "layers"), [
@@ -235,7 +251,7 @@ def test_from_dict_leaves_what_it_was_given_alone():
 
 positive = st.floats(1e-300, 1e300)
 share = st.floats(0, 1, exclude_max=True)
-texts = st.text(max_size=8).filter(lambda text: text not in ("null", "none"))
+texts = st.text(max_size=8) | st.sampled_from(["null", "none"])
 CONFIGS = st.builds(
   Config,
   task=st.builds(
@@ -243,6 +259,7 @@ CONFIGS = st.builds(
     name=texts,
     type=st.sampled_from(config_lib.TASK_TYPES),
     metric=st.none() | texts,
+    positive=st.none() | texts,
     n_best_size=st.integers(1, 100),
     max_answer_length=st.integers(1, 100),
   ),
@@ -253,7 +270,7 @@ CONFIGS = st.builds(
     config_lib.DataConfig,
     text=st.none() | texts,
     text_b=st.none() | texts,
-    label=texts,
+    label=st.none() | texts,
     max_length=st.integers(8, 512),
   ),
   tuning=st.builds(

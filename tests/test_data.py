@@ -5,7 +5,9 @@ import csv
 import hashlib
 import io
 import json
+import sys
 import tempfile
+from concurrent import futures
 
 import pytest
 from hypothesis import example
@@ -78,6 +80,11 @@ def test_jsonl_takes_numbers_as_labels(write):
   assert read(path).labels == expected
 
 
+def test_a_carriage_return_within_a_line_of_tsv_is_text(write):
+  path = write("a.tsv", "text\tlabel\r\na\rb\r\tx\r\n")
+  assert read(path).texts == ["a\rb\r"]
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("text", [
@@ -132,6 +139,26 @@ def test_a_huge_csv_field_leaves_python_s_limit_as_it_was(write):
   assert csv.field_size_limit() == before
 
 
+def test_threads_that_read_csv_leave_each_other_s_limit(write):
+  """Interrupted at every step, as it happens by chance in a long process."""
+  before, interval = csv.field_size_limit(), sys.getswitchinterval()
+  texts = [(letter * 200_000 * size) for size, letter in enumerate("abc", 1)]
+  paths = [
+    write(f"{size}.csv", to_csv([["text", "label"], *[[text, "x"]] * 9]))
+    for size, text in enumerate(texts)
+  ]
+  sys.setswitchinterval(1e-6)
+  try:
+    with futures.ThreadPoolExecutor(3) as pool:
+      found = list(pool.map(read, paths * 20))
+  finally:
+    sys.setswitchinterval(interval)
+  assert [examples.texts for examples in found] == [
+    [text] * 9 for text in texts
+  ] * 20
+  assert csv.field_size_limit() == before
+
+
 def test_a_faulty_csv_leaves_python_s_limit_as_it_was(write):
   before = csv.field_size_limit()
   path = write("a.csv", to_csv([["x" * 300_000, "label"], ["a", "b"]]))
@@ -161,10 +188,22 @@ def test_columns_are_chosen_by_name(write, header, config, expected):
   assert examples.labels == [label.upper()]
 
 
+def test_a_second_text_that_is_not_to_be_read_may_be_in_some_rows(write):
+  path = write("a.jsonl", (
+    '{"text": "a", "label": 1}\n{"text": "c", "text_b": "b", "label": 1}\n'
+  ))
+  single = data.Columns("text", None, "label")
+  for options in ({"config": DataConfig(text_b="")}, {"columns": single}):
+    examples = read(path, **options)
+    assert examples.texts == ["a", "c"] and examples.texts_b is None
+
+
 @pytest.mark.parametrize(("name", "content", "line", "named"), [
   ("a.tsv", "words\tlabel\na\tx\n", None, ["`text`", "`words`", "`label`"]),
   ("a.tsv", "text\tclass\na\tx\n", None, ["`label`", "`class`"]),
   ("a.tsv", "text\tlabel\na\tx\nb\t\n", 3, ["`label`", "empty"]),
+  ("a.tsv", "text\tlabel\ra\tx\rb\ty\r", 1, ["carriage return"]),
+  ("a.tsv", "text\tlabel\r\na\tx\r\r\nb\ty\r\n", 2, ["carriage return"]),
   ("a.csv", 'text,label\n"a\n",x\nb," "\n', 4, ["`label`", "empty"]),
   ("a.tsv", "text\tlabel\na\tx\nb\n", 3, ["1 field", "2"]),
   ("a.tsv", "text\tlabel\na\tx\n\nb\tx\ty\n", 4, ["3 fields", "2"]),
@@ -184,6 +223,18 @@ def test_columns_are_chosen_by_name(write, header, config, expected):
   ("a.jsonl", '{"text": "a", "label": %s}' % ("9" * 5000), 1, []),
   ("a.jsonl", "[" * 100_000, 1, []),
   ("a.jsonl", '{"text": "\\ud83d", "label": 1}', 1, ["`text`"]),
+  (
+    "a.jsonl",
+    '{"text": "a", "label": 1}\n{"text": "a", "text": "b", "label": 1}',
+    2,
+    ["`text`", "once"],
+  ),
+  (
+    "a.jsonl",
+    '{"text": "a", "label": 1}\n{"text": "a", "text_b": "b", "label": 1}',
+    2,
+    ["`text_b`", "data.text_b"],
+  ),
 ])
 def test_a_fault_is_named_with_file_and_line(write, name, content, line, named):
   path = write(name, content)

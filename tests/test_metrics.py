@@ -55,6 +55,17 @@ def ranks(values) -> np.ndarray:
   return less + (equal + 1) / 2
 
 
+@given(st.dictionaries(st.text(), st.none() | st.floats()))
+def test_what_is_no_finite_number_is_undefined(scores):
+  found = metrics.finite(scores)
+  assert list(found) == list(scores)
+  for name, value in scores.items():
+    if value is None or value != value or abs(value) == math.inf:
+      assert found[name] is None
+    else:
+      assert found[name] == value
+
+
 @settings(max_examples=150, deadline=None)
 @given(PAIRS)
 @pytest.mark.filterwarnings("ignore::UserWarning")

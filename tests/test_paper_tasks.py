@@ -13,6 +13,7 @@ from tf_adapters import data
 from tf_adapters import settings as settings_lib
 from tf_adapters import submission
 from tf_adapters import tasks
+from tf_adapters.config import DataConfig
 from tf_adapters.data import splitting
 from tf_adapters.errors import InputError
 from tf_adapters.store import store
@@ -136,6 +137,28 @@ def test_a_glue_table_is_what_tfds_has(name):
 def test_split_sizes_are_the_paper_s(name):
   wanted = tables.get(name).paper["examples"]
   assert splitting.sizes(sum(wanted)) == tuple(wanted)
+
+
+@pytest.mark.parametrize(("label", "read"), [
+  (None, "bias"), ("label", "label"), ("message", "message"),
+])
+def test_a_label_that_is_named_goes_before_that_of_the_form(
+  tmp_path, label, read
+):
+  """The publisher's file has a column `label`, which is another thing."""
+  path = tmp_path / "bias.csv"
+  path.write_text(
+    "bias,label,message,text\npartisan,From: A,policy,a\n", encoding="utf-8"
+  )
+  examples = data.read(
+    str(path),
+    key="x",
+    config=DataConfig(label=label),
+    form=tables.form("crowdflower_political_bias"),
+  )
+  assert examples.columns.label == read
+  named = {"bias": "partisan", "label": "From: A", "message": "policy"}
+  assert examples.labels == [named[read]]
 
 
 def test_split_keeps_every_example_once_and_repeats(tmp_path):

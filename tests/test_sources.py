@@ -315,12 +315,56 @@ def test_a_decimal_of_parquet_is_a_number(tmp_path):
   assert read(str(path)).labels == ["1.5", "0.0"]
 
 
+@pytest.mark.parametrize("bits", [16, 32, 64])
+def test_a_parquet_number_has_as_many_digits_as_it_needs(tmp_path, bits):
+  """The fewest by which its type tells it from all others."""
+  path = tmp_path / "a.parquet"
+  numbers = [3.8, 0.1, 2.0, -1e-3]
+  labels = pyarrow.array(numbers, getattr(pyarrow, f"float{bits}")())
+  rows = {"text": ["a"] * 4, "label": labels}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert read(str(path)).labels == ["3.8", "0.1", "2.0", "-0.001"]
+  rows["label"] = labels.dictionary_encode() if bits > 16 else labels
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  assert read(str(path)).labels == ["3.8", "0.1", "2.0", "-0.001"]
+
+
 def test_a_parquet_text_that_is_not_utf8_is_named(tmp_path):
   path = tmp_path / "a.parquet"
   texts = pyarrow.array(4 * [b"a"] + 3 * [b"k\xe4se"])
   rows = {"text": texts.view(pyarrow.string()), "label": range(7)}
   pyarrow.parquet.write_table(pyarrow.table(rows), path)
   assert f"{path}, row 5: is not UTF-8 (byte 0xe4)" in fails(read, str(path))
+
+
+# What PyArrow keeps and Python has no value for.
+NO_VALUES = {
+  "far": pyarrow.array([1, 10**18], pyarrow.timestamp("ms")),
+  "date": pyarrow.array([1, 10**7], pyarrow.date32()),
+  "zone": pyarrow.array([None, 1], pyarrow.timestamp("us", tz="Mars/Base")),
+  "twice": pyarrow.StructArray.from_arrays(
+    [pyarrow.array([1, 2])] * 2,
+    names=["a", "a"],
+    mask=pyarrow.array([True, False]),
+  ),
+  "text": pyarrow.array([b"a", b"\xe4"]).view(pyarrow.string()),
+}
+
+
+@pytest.mark.parametrize("values", NO_VALUES.values(), ids=NO_VALUES)
+def test_a_parquet_column_that_nobody_reads_may_hold_anything(
+  tmp_path, values
+):
+  path = tmp_path / "a.parquet"
+  rows = {"text": ["a", "b"], "other": values, "label": ["x", "y"]}
+  pyarrow.parquet.write_table(pyarrow.table(rows), path)
+  examples = read(str(path))
+  assert (examples.texts, examples.labels) == (["a", "b"], ["x", "y"])
+  with pytest.raises(InputError) as caught:
+    read(str(path), config=DataConfig(text="other"))
+  message = str(caught.value)
+  assert f"{path}, row 2: " in message
+  assert len(message.splitlines()) == 1
 
 
 def test_a_parquet_column_that_is_there_twice_is_named(tmp_path):

@@ -119,6 +119,7 @@ def test_a_missing_key_of_a_question_is_named(tmp_path, key):
      "data[0].paragraphs[0]: lacks `qas`"),
     (b"{\n 'data': []}", "double quotes: line 2 column 2"),
     (b'{\n"data": "\xff"}', "line 2: is not UTF-8 (byte 0xff)"),
+    (b'{"data": [], "data": []}', "an object has `data` more than once"),
     (b"", "is not valid JSON: Expecting value: line 1 column 1"),
     (b'{"data": ' + 5000 * b"9" + b"}", "is not valid JSON"),
     (b"[" * 100_000, "is not valid JSON"),

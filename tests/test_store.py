@@ -272,9 +272,23 @@ def test_a_file_that_is_cut_lacks_a_key_or_is_newer_is_named(store, name):
     message = fails(store.load, "mood")
     assert str(path) in message
     assert f"`{key}`" in message or key == "format"
-  path.write_text(json.dumps({**tree, "format": 2}))
+  newer = tree["format"] + 1
+  path.write_text(json.dumps({**tree, "format": newer}))
   message = fails(store.load, "mood")
-  assert str(path) in message and "format 2" in message
+  assert str(path) in message and f"format {newer}" in message
+
+
+@pytest.mark.parametrize(("written", "kept", "meant"), [
+  (1, "label", None), (1, "class", "class"), (2, "label", "label"),
+  (2, None, None),
+])
+def test_a_label_that_nobody_set_stays_unset(store, written, kept, meant):
+  """Format 1 kept what was not set as `label`, as if it had been."""
+  store.save(make_module(config={"data": {"label": kept}}), overwrite=True)
+  path = store.path / "tasks/mood/module.json"
+  tree = json.loads(path.read_bytes())
+  path.write_text(json.dumps({**tree, "format": written}))
+  assert store.load("mood").config == {"data": {"label": meant}}
 
 
 @pytest.mark.parametrize("encoder", [

@@ -82,7 +82,7 @@ def test_a_thousand_labels_are_not_all_listed():
 
 
 @pytest.mark.parametrize("label", [
-  "abc", "nan", "inf", "-inf", "1e400", "1,5", "", "0x10", "1 2",
+  "abc", "nan", "inf", "-inf", "1e400", "1,5", "", "0x10", "1 2", "1_000",
 ])
 @pytest.mark.parametrize("place", [0, 2])
 def test_a_target_that_is_no_finite_number_is_named(label, place):
@@ -101,9 +101,20 @@ def test_constant_targets_are_named(labels):
   assert "train.tsv" in message and "3" in message
 
 
-@pytest.mark.parametrize("labels", [["1e200", "-1e200"], ["0", "5e-324"]])
+@pytest.mark.parametrize("labels", [
+  ["1e200", "-1e200"], ["0", "5e-324"], ["1e39", "-1e39"], ["0", "1e-40"],
+])
 def test_targets_whose_spread_is_beyond_floats_are_named(labels):
   assert "train.tsv" in fails(make, "regression", labels)
+
+
+@pytest.mark.parametrize("label", ["1e300", "-1.7e308", "1e39"])
+def test_a_target_out_of_reach_is_named(label):
+  """Float32, in which losses are, ends at 3.4e38."""
+  task = make("regression", ["1", "2"])
+  message = fails(task.targets, examples(["1", label, "2"], "dev.tsv"))
+  assert "dev.tsv, line 3" in message and repr(label) in message
+  assert task.targets(examples(["1e38"])) == pytest.approx(2e38)
 
 
 def test_targets_that_all_stand_for_none_are_named():

@@ -3,6 +3,7 @@
 
 import io
 import json
+import math
 import os
 import pathlib
 import signal
@@ -126,6 +127,33 @@ def test_training_learns_and_keeps_the_best_epoch(
   assert len(scores) == 40
   assert result.metrics["accuracy"] == pytest.approx(max(scores))
   assert scores.index(max(scores)) == result.epoch - 1
+
+
+@pytest.mark.parametrize("targets", [["1"], ["2", "2"]])
+def test_a_dev_set_without_a_correlation_is_no_hindrance(
+  encoder_folder, tmp_path, targets
+):
+  """Of one row, or of equal targets, there is none (`metrics.regression`)."""
+  files = []
+  for name, labels in (("train", "12345678"), ("dev", targets)):
+    path = tmp_path / f"{name}.tsv"
+    lines = ["text\tlabel", *(f"good\t{label}" for label in labels)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    files.append(str(path))
+  screen = io.StringIO()
+  result = tf_adapters.train(
+    settings(
+      encoder_folder, files, tmp_path / "s", **{"task.type": "regression"}
+    ),
+    reporter=reporting.Reporter(rich.console.Console(file=screen, width=200)),
+  )
+  assert result.metrics["pearson"] is result.metrics["spearman"] is None
+  assert math.isfinite(result.metrics["mse"])
+  assert screen.getvalue().count("pearson undefined") == 2
+  curves = tmp_path / "s/runs/mood/curves/dev"
+  assert len(dev_curve(curves, "mse")) == 2
+  assert dev_curve(curves, "pearson") == []
+  assert result.epoch == 1, "of undefined scores the first is kept"
 
 
 def dev_curve(folder, tag):

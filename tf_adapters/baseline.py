@@ -193,7 +193,7 @@ def _fit(inputs: Inputs, features: dict, candidate: Candidate) -> _Fitted:
   fit = _ridge if inputs.task.type == "regression" else _logistic
   logits, parameters = fit(inputs, features, candidate.strength)
   scores = {
-    name: inputs.task.score(values, inputs.targets[name])
+    name: metrics.finite(inputs.task.score(values, inputs.targets[name]))
     for name, values in logits.items()
   }
   return _Fitted(scores, parameters)

@@ -70,7 +70,8 @@ class DataConfig:
       `text_a`, `sentence`.
     text_b: Column of the second text of a pair; `None` takes `text_b` where
       present; `""` takes none.
-    label: Column of the label or of the target.
+    label: Column of the label or of the target; `None` takes `label`, or what
+      `form` calls it.
     max_length: Longest input in tokens, [CLS] and [SEP] included; longer
       ones are cut, pairs token by token from the longer text, and contexts
       of spans into windows. `None` takes 128, for spans 384.
@@ -90,7 +91,7 @@ class DataConfig:
   tfds_test: str = ""
   text: str | None = None
   text_b: str | None = None
-  label: str = "label"
+  label: str | None = None
   max_length: int | None = None
   doc_stride: int = 128
   max_question_length: int = 64

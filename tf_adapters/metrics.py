@@ -118,6 +118,14 @@ def regression(
   return scores
 
 
+def finite(scores: Mapping[str, float | None]) -> dict[str, float | None]:
+  """The same as plain numbers, with None for what is not a finite one."""
+  return {
+    name: None if value is None or not np.isfinite(value) else float(value)
+    for name, value in scores.items()
+  }
+
+
 def rank(name: str, value: float | None) -> float:
   """The score as a number of which more is better; undefined is the least."""
   if value is None or not np.isfinite(value):

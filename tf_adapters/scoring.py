@@ -11,6 +11,7 @@ from tf_adapters import data as data_lib
 from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
+from tf_adapters import metrics
 from tf_adapters.errors import InputError
 from tf_adapters.store import modules
 from tf_adapters.store.store import Store
@@ -157,7 +158,7 @@ class LoadedTask:
     tokens, targets = self.labelled(source)
     logits = self._predictor.logits(tokens)
     return {
-      "metrics": self.task.score(logits, targets),
+      "metrics": metrics.finite(self.task.score(logits, targets)),
       **self.task.report(logits, targets),
     }
 

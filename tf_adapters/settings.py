@@ -23,7 +23,9 @@ def load(
 
   Args:
     path: A YAML file of nested keys, or None.
-    overrides: `key=value` with dotted keys, as `train.epochs=3`.
+    overrides: `key=value` with dotted keys, as `train.epochs=3`; `null` and
+      `none` stand for None where that is allowed. In YAML `null` does; a
+      label of these names is set there, as `positive: "none"`.
 
   Returns:
     The settings, each checked; `tf_adapters.Config` names them all.
@@ -123,7 +125,19 @@ def _override(tree: dict[str, Any], item: str) -> None:
       f"{item!r} is not a setting; write it as `key=value`, for instance "
       "`train.epochs=3`."
     )
-  _place(tree, key.split("."), value)
+  path = key.split(".")
+  if value in ("null", "none") and _may_be_none(path):
+    value = None
+  _place(tree, path, value)
+
+
+def _may_be_none(path: Sequence[str]) -> bool:
+  hint: Any = Config
+  for part in path:
+    if not dataclasses.is_dataclass(hint):
+      return False
+    hint = typing.get_type_hints(hint).get(part)
+  return type(None) in typing.get_args(hint)
 
 
 def _place(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -163,7 +177,7 @@ def _parse(cls: type, tree: Any, prefix: str) -> Any:
 def _convert(hint: Any, value: Any, key: str) -> Any:
   """Converts a YAML value or a command-line string to the field's type."""
   options = typing.get_args(hint) if _is_union(hint) else (hint,)
-  if type(None) in options and (value is None or value in ("null", "none")):
+  if type(None) in options and value is None:
     return None
   target = next(option for option in options if option is not type(None))
   if target == tuple[str, ...]:

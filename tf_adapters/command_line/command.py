@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
 
+from tf_adapters.errors import InputError
+
 
 class Command(NamedTuple):
   """One command of `tf-adapters`.
@@ -45,8 +47,20 @@ def flag(name: str) -> str:
 
 
 def json_line(tree: dict[str, Any]) -> str:
-  """An object on one line."""
-  return json.dumps(tree, ensure_ascii=False, sort_keys=True)
+  """An object on one line.
+
+  Raises:
+    InputError: for a number that JSON does not have.
+  """
+  try:
+    return json.dumps(
+      tree, ensure_ascii=False, sort_keys=True, allow_nan=False
+    )
+  except ValueError:
+    raise InputError(
+      "`--json` has finite numbers only, and one of the results is none; "
+      "without it they are shown."
+    ) from None
 
 
 def tab_line(fields: Iterable[str]) -> str:

@@ -4,10 +4,13 @@
 import dataclasses
 import decimal
 import hashlib
+import itertools
 import json
 import math
 import pathlib
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +18,7 @@ from tf_adapters import files
 from tf_adapters.config import DataConfig
 from tf_adapters.data import records as records_lib
 from tf_adapters.data import tfds
+from tf_adapters.data import utf8
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
 from tf_adapters.data.records import Records
@@ -104,10 +108,15 @@ def read(
   first = next(rows, None)
   if first is None:
     raise InputError(f"`{key}`: {records.path} has no examples.")
-  columns = columns or find_columns(
-    records.path, list(first[1]), config or _DEFAULT, form, labelled
-  )
-  examples = _pick(records, _chain(first, rows), columns, form, labelled)
+  rows = itertools.chain([first], rows)
+  if columns is None:
+    config = config or _DEFAULT
+    columns = find_columns(
+      records.path, list(first[1]), config, form, labelled
+    )
+    if columns.text_b is None and config.text_b is None:
+      rows = _single(records, rows, form.text_b)
+  examples = _pick(records, rows, columns, form, labelled)
   if not examples:
     raise InputError(f"`{key}`: {records.path} has no examples.")
   if isinstance(source, str):
@@ -123,7 +132,6 @@ def find_columns(
   labelled: bool = True,
 ) -> Columns:
   """Picks the columns of a source by the settings, then by its form."""
-  label = config.label if config.label != _DEFAULT.label else None
   text_b = config.text_b
   if text_b is None:
     text_b = next((name for name in form.text_b if name in header), None)
@@ -132,7 +140,7 @@ def find_columns(
   columns = Columns(
     config.text or _first_of(form.text, header),
     text_b or None,
-    label or _first_of(form.label, header),
+    config.label or _first_of(form.label, header),
   )
   for key, name in dataclasses.asdict(columns).items():
     if key == "label" and not labelled:
@@ -150,14 +158,23 @@ def _first_of(names: Sequence[str], header: Sequence[str]) -> str:
   return next((name for name in names if name in header), names[0])
 
 
-def _chain(first, rest):
-  yield first
-  yield from rest
+def _single(
+  records: Records, rows: Iterable[tuple[int, Mapping]], names: Sequence[str]
+) -> Iterator[tuple[int, Mapping]]:
+  """The rows, none of which has a second text that the first had not."""
+  for line, row in rows:
+    for name in names:
+      if name in row:
+        raise InputError(
+          f"{records.where(line)}: has `{name}`, which the first row lacks; "
+          "give it to every row, or set `data.text_b=` to read single texts."
+        )
+    yield line, row
 
 
 def _pick(
   records: Records,
-  rows: Iterable[tuple[int, dict]],
+  rows: Iterable[tuple[int, Mapping]],
   columns: Columns,
   form: Form,
   labelled: bool,
@@ -201,7 +218,7 @@ def _check_label(records: Records, line: int, name: str, label: str) -> None:
     )
 
 
-def cell(records: Records, line: int, row: dict, name: str) -> str:
+def cell(records: Records, line: int, row: Mapping, name: str) -> str:
   """The text in one column of a row; a number is the text of it.
 
   Raises:
@@ -228,7 +245,7 @@ def cell(records: Records, line: int, row: dict, name: str) -> str:
       f"{records.where(line)}: `{name}` must be text or a number; got "
       f"{_show(value)}."
     )
-  records_lib.encode(f"{records.where(line)}: `{name}`", value)
+  utf8.encode(f"{records.where(line)}: `{name}`", value)
   return value
 
 

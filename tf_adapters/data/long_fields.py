@@ -13,9 +13,10 @@ _ALONE = threading.Lock()
 
 @contextlib.contextmanager
 def long_fields(most: int) -> Iterator[None]:
-  """Lets `csv` read fields of `most` characters, one thread at a time.
+  """Lets `csv` read fields of `most` characters; then the limit is as before.
 
-  Then the limit is what it was.
+  Threads take turns, so nothing may be yielded from within: a generator that
+  is left alone there would hold up all others.
   """
   with _ALONE:
     limit = csv.field_size_limit(max(most, csv.field_size_limit()))

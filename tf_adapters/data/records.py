@@ -7,8 +7,11 @@ import io
 import json
 import pathlib
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters.data import parquet
+from tf_adapters.data import utf8
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
 from tf_adapters.data.long_fields import long_fields
@@ -28,7 +31,7 @@ class Records:
   """
 
   path: str
-  rows: Iterator[tuple[int, dict]]
+  rows: Iterator[tuple[int, Mapping]]
   unit: str = "line"
 
   def where(self, number: int) -> str:
@@ -57,8 +60,10 @@ def read(path: str, key: str, form: Form = OWN) -> Records:
     )
   raw = read_bytes(path, key)
   if kind == "parquet":
-    return Records(path, _parquet(path, raw), "row")
-  text = decode(path, raw, form.encoding)
+    file = parquet.opened(path, raw)
+    _header(path, file.schema_arrow.names)
+    return Records(path, parquet.rows(path, file), "row")
+  text = utf8.decode(path, raw, form.encoding)
   if kind == "jsonl":
     return Records(path, _jsonl(path, text))
   records = (_tsv if kind == "tsv" else _csv)(path, text)
@@ -86,54 +91,26 @@ def _kind(path: str, form: Form) -> str:
   return form.format or suffix
 
 
-def decode(path: str, raw: bytes, encoding: str = "utf-8") -> str:
-  """The text of a file, without a byte order mark.
-
-  Raises:
-    InputError: for bytes that are not UTF-8, with file and line.
-  """
-  if encoding != "utf-8":
-    try:  # a copy that was saved anew as UTF-8 is read as such
-      return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-      return raw.decode(encoding)
-  try:
-    return raw.decode("utf-8-sig")
-  except UnicodeDecodeError as error:
-    line = raw.count(b"\n", 0, error.start) + 1
-    raise _not_utf8(f"{path}, line {line}", error) from None
-
-
-def _not_utf8(where: str, error: UnicodeDecodeError) -> InputError:
-  byte = error.object[error.start]
-  return InputError(f"{where}: is not UTF-8 (byte 0x{byte:02x}).")
-
-
-def encode(what: str, text: str) -> bytes:
-  """A text in UTF-8.
-
-  Raises:
-    InputError: saying of `what` that it holds what UTF-8 cannot.
-  """
-  try:
-    return text.encode()
-  except UnicodeEncodeError as error:
-    raise InputError(
-      f"{what} holds U+{ord(text[error.start]):X}, half of a surrogate pair, "
-      "which no UTF-8 text can."
-    ) from None
-
-
 def parse_json(where: str, text: str) -> Any:
   """What a JSON text says.
 
   Raises:
-    InputError: naming `where`, for all that Python does not read.
+    InputError: naming `where`, for all that Python does not read, and for an
+      object that has a key twice.
   """
   try:
-    return json.loads(text)
+    return json.loads(text, object_pairs_hook=_object)
   except (ValueError, RecursionError) as error:
     raise InputError(f"{where}: is not valid JSON: {error}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+  tree = dict(pairs)
+  if len(tree) < len(pairs):
+    names = [name for name, _ in pairs]
+    twice = next(name for name in names if names.count(name) > 1)
+    raise ValueError(f"an object has `{twice}` more than once")
+  return tree
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -148,6 +125,11 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _tsv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
   header = None
   for number, line in _lines(text):
+    if line.endswith("\r") or (header is None and "\r" in line):
+      raise InputError(
+        f"{path}, line {number}: holds a carriage return where no text is; "
+        "lines end with a line feed, or with one carriage return before it."
+      )
     fields = line.split("\t")
     # In a file of one column an empty line is an empty text.
     if line or (header is not None and len(header) == 1):
@@ -156,9 +138,8 @@ def _tsv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _csv(path: str, text: str) -> Iterator[tuple[int, list[str]]]:
-  # Read at once: the limit on a field's length is Python's, not the file's.
   with long_fields(len(text) + 1):
-    records = list(_parse_csv(path, text))
+    records = list(_parse_csv(path, text))  # at once, see `long_fields`
   yield from records
 
 
@@ -218,38 +199,3 @@ def _jsonl(path: str, text: str) -> Iterator[tuple[int, dict]]:
         f"{path}, line {number}: must be a JSON object; got {line[:40]}."
       )
     yield number, row
-
-
-def _parquet(path: str, raw: bytes) -> Iterator[tuple[int, dict]]:
-  try:
-    import pyarrow
-    import pyarrow.parquet
-  except ImportError:
-    raise InputError(
-      f"{path}: Parquet files need PyArrow: pip install pyarrow."
-    ) from None
-  number = 0
-  try:
-    file = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw))
-    _header(path, file.schema_arrow.names)
-    for batch in file.iter_batches():
-      for row in _decode_batch(path, number + 1, batch):
-        number += 1
-        yield number, row
-  except (pyarrow.ArrowException, OSError) as error:
-    reason = " ".join(str(error).split())
-    raise InputError(
-      f"{path}: is cut short or damaged, it is not valid Parquet: {reason}."
-    ) from None
-
-
-def _decode_batch(path: str, first: int, batch: Any) -> list[dict]:
-  """The rows of a part of a Parquet file, which begins with row `first`."""
-  try:
-    return batch.to_pylist()
-  except UnicodeDecodeError as error:  # somewhere: look for it in each half
-    half = batch.num_rows // 2
-    if not half:
-      raise _not_utf8(f"{path}, row {first}", error) from None
-    rows = _decode_batch(path, first, batch.slice(0, half))
-    return rows + _decode_batch(path, first + half, batch.slice(half))

@@ -16,6 +16,7 @@ from tf_adapters.data import Columns
 from tf_adapters.data import Form
 from tf_adapters.data import Split
 from tf_adapters.data import records as records_lib
+from tf_adapters.data import utf8
 from tf_adapters.errors import InputError
 
 COLUMNS = Columns(text="question", text_b="context", label="answers")
@@ -179,7 +180,7 @@ def _get(path: str, place: str, tree: Any, name: str, kind: type) -> Any:
       f"{where}: `{name}` must be {_KINDS[kind]}; got {_short(value)}."
     )
   if kind is str:
-    records_lib.encode(f"{where}: `{name}`", value)
+    utf8.encode(f"{where}: `{name}`", value)
   return value
 
 
@@ -194,5 +195,5 @@ def _load(path: str, key: str) -> Any:
       f"`{key}` must be a .json file in the form of SQuAD v1.1 for a span "
       f"task; got {path!r}."
     )
-  text = records_lib.decode(path, records_lib.read_bytes(path, key))
+  text = utf8.decode(path, records_lib.read_bytes(path, key))
   return records_lib.parse_json(path, text)

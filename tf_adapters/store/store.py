@@ -27,6 +27,7 @@ from tf_adapters.reserved import RESERVED
 from tf_adapters.store import task_module
 from tf_adapters.store.task_module import Module
 
+_FORMAT = 1  # of store.json
 _STORE_KEYS = ("format", "encoder")
 _ENCODER_KEYS = types.MappingProxyType(
   {"fingerprint": str, "source": str, "copied": bool}
@@ -88,7 +89,7 @@ class Store:
         with files.folder_aside(self.path, "encoder") as aside:
           write_copy(aside)
           files.publish(aside, self.path / "encoder")
-      tree = {"format": task_module.FORMAT, "encoder": encoder}
+      tree = {"format": _FORMAT, "encoder": encoder}
       files.write_file(self.path / "store.json", json_files.encode(tree))
 
   def encoder(self) -> dict[str, Any]:
@@ -96,7 +97,7 @@ class Store:
     if not self.exists:
       raise InputError(f"there is no store in {str(self.path)!r}.")
     path = self.path / "store.json"
-    encoder = task_module.read_json(path, _STORE_KEYS)["encoder"]
+    encoder = task_module.read_json(path, _STORE_KEYS, _FORMAT)["encoder"]
     for key, kind in _ENCODER_KEYS.items():
       if not isinstance(encoder, dict) or type(encoder.get(key)) is not kind:
         raise InputError(f"{path}: lacks `encoder.{key}`.")

@@ -13,7 +13,7 @@ from tf_adapters import files
 from tf_adapters import json_files
 from tf_adapters.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 _KEYS = (
   "format",
   "package_version",
@@ -67,10 +67,19 @@ class Module:
 def describe(folder: pathlib.Path) -> dict[str, Any]:
   """The content of `module.json`, checked to be of this folder's task."""
   path = folder / "module.json"
-  tree = read_json(path, _KEYS)
+  tree = read_json(path, _KEYS, FORMAT)
   if tree["task"] != folder.name:
     raise InputError(f"{path}: is the module of the task {tree['task']!r}.")
+  if tree["format"] == 1:
+    _unset_label(tree["config"])
   return tree
+
+
+def _unset_label(config: Any) -> None:
+  """In format 1 a `data.label` that nobody had set was kept as `label`."""
+  data = config.get("data") if isinstance(config, dict) else None
+  if isinstance(data, dict) and data.get("label") == "label":
+    data["label"] = None
 
 
 def read(folder: pathlib.Path) -> Module:
@@ -110,15 +119,17 @@ def write(module: Module, folder: pathlib.Path) -> None:
   (folder / "module.json").write_bytes(json_files.encode(tree))
 
 
-def read_json(path: pathlib.Path, keys: tuple[str, ...]) -> dict[str, Any]:
-  """Reads a JSON object of a known format that has `keys`."""
+def read_json(
+  path: pathlib.Path, keys: tuple[str, ...], newest: int
+) -> dict[str, Any]:
+  """Reads a JSON object of a format up to `newest` that has `keys`."""
   tree = json_files.read(path)
   if not isinstance(tree.get("format"), int):
     raise InputError(f"{path}: is not a file of this package.")
-  if tree["format"] > FORMAT:
+  if tree["format"] > newest:
     raise InputError(
       f"{path}: has format {tree['format']}; this version of tf_adapters "
-      f"reads up to {FORMAT}."
+      f"reads up to {newest}."
     )
   for key in keys:
     if key not in tree:

@@ -14,6 +14,9 @@ from tf_adapters.data import Examples
 from tf_adapters.errors import InputError
 from tf_adapters.tasks.text_task import TextTask
 
+_FLOAT32 = np.finfo(np.float32)
+_LEAST, _MOST = float(_FLOAT32.tiny), float(_FLOAT32.max)
+
 
 @dataclasses.dataclass(frozen=True)
 class Regression(TextTask):
@@ -42,10 +45,12 @@ class Regression(TextTask):
       )
     with np.errstate(all="ignore"):
       mean, stddev = float(values.mean()), float(values.std())
-    if not (math.isfinite(mean) and math.isfinite(stddev) and stddev > 0):
+    # Answers have 32 bits.
+    if not (abs(mean) <= _MOST and _LEAST <= stddev <= _MOST):
       raise InputError(
         f"{examples.path}: the targets reach from {values.min():g} to "
-        f"{values.max():g}; their spread is not a floating-point number."
+        f"{values.max():g}; their mean and spread must be floating-point "
+        "numbers of 32 bits."
       )
     return cls(mean, stddev)
 
@@ -58,7 +63,7 @@ class Regression(TextTask):
     return 1
 
   def targets(self, examples: Examples) -> np.ndarray:
-    """Standardised targets, float32 `[examples]`."""
+    """Standardised targets, float32 `[examples]`, in which they are scored."""
     values = _numbers(examples)
     # One -1 may be a target; where all are, no correlation is defined anyway.
     if (values == -1).all():
@@ -67,7 +72,15 @@ class Regression(TextTask):
         "Datasets and on the Hugging Face Hub stands for none; a score needs "
         "targets."
       )
-    return ((values - self.mean) / self.stddev).astype(np.float32)
+    with np.errstate(over="ignore"):
+      targets = ((values - self.mean) / self.stddev).astype(np.float32)
+    for place in np.flatnonzero(~np.isfinite(targets)):
+      raise InputError(
+        f"{examples.where(examples.lines[place])}: the target must be near "
+        f"those of the training (mean {self.mean:g}, standard deviation "
+        f"{self.stddev:g}); got {examples.labels[place]!r}."
+      )
+    return targets
 
   def loss(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Squared error of each example, `[batch]`."""
@@ -111,7 +124,7 @@ def _numbers(examples: Examples) -> np.ndarray:
   values = []
   for line, label in zip(examples.lines, examples.labels, strict=True):
     try:
-      value = float(label)
+      value = math.nan if "_" in label else float(label)
     except ValueError:
       value = math.nan
     if not math.isfinite(value):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tf_adapters.data import records
+from tf_adapters.data import utf8
 from tf_adapters.errors import InputError
 from tf_adapters.tokens import packing
 from tf_adapters.tokens import text as text_lib
@@ -97,7 +97,7 @@ def _encoded(name: str, texts: Sequence[str | bytes]) -> list[bytes]:
   for number, text in enumerate(texts, start=1):
     what = f"text {number} of `{name}`"
     if isinstance(text, str):
-      text = records.encode(what, text)
+      text = utf8.encode(what, text)
     if not isinstance(text, bytes):
       raise InputError(f"{what} must be text; got {text!r:.60}.")
     encoded.append(text)

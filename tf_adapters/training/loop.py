@@ -80,6 +80,26 @@ class _BestEpoch:
     _copy(self._kept, self._trainer.trained)
 
 
+class _Evaluator(orbit.AbstractEvaluator):
+  """Scores for Orbit, whose curves take numbers alone.
+
+  Attributes:
+    scores: All of the last evaluation; None: undefined.
+  """
+
+  def __init__(self, trainer: Trainer):
+    self._trainer = trainer
+    self.scores: dict[str, float | None] = {}
+
+  def evaluate(self, num_steps):
+    """The scores that are defined."""
+    del num_steps  # always the whole set
+    self.scores = self._trainer.dev_scores()
+    return {
+      name: value for name, value in self.scores.items() if value is not None
+    }
+
+
 def _copy(sources, targets) -> None:
   for source, target in zip(sources, targets, strict=True):
     target.assign(source)
@@ -155,7 +175,7 @@ def _controller(
   return orbit.Controller(
     global_step=iterations,
     trainer=trainer,
-    evaluator=trainer,
+    evaluator=_Evaluator(trainer),
     strategy=trainer.strategy,
     steps_per_loop=lambda step: _steps_to_next_stop(trainer, int(step)),
     checkpoint_manager=manager,
@@ -200,7 +220,8 @@ def _evaluate(
   if trainer.problem.dev is None:
     best.offer(epoch, float(epoch))  # the last epoch is the best
     return
-  scores = controller.evaluate()
+  controller.evaluate()
+  scores = controller.evaluator.scores
   metric = trainer.problem.metric
   score = metrics_lib.rank(metric, scores[metric])
   trainer.reporter.evaluation(epoch, scores, best.offer(epoch, score))

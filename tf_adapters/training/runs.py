@@ -4,7 +4,6 @@
 import contextlib
 import dataclasses
 import functools
-import math
 import pathlib
 import shutil
 import time
@@ -17,6 +16,7 @@ import tf_keras
 from tf_adapters import config as config_lib
 from tf_adapters import files
 from tf_adapters import json_files
+from tf_adapters import metrics
 from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints import huggingface
 from tf_adapters.checkpoints import pretrained
@@ -120,7 +120,7 @@ def train(
       tested = _test(trainer, sets)
   return TrainResult(
     task=config.task.name,
-    metrics=_finite(result.metrics),
+    metrics=result.metrics,
     epoch=result.epoch,
     trainable_parameters=tuning.trainable_parameters(model),
     encoder_parameters=tuning.encoder_parameters(model),
@@ -204,7 +204,8 @@ def _test(trainer, sets) -> dict[str, float | None]:
     return {}
   predictor = inference.Predictor(trainer.model, trainer.strategy)
   logits = predictor.logits(sets["test"].tokens)
-  return _finite(trainer.problem.task.score(logits, sets["test"].targets))
+  scores = trainer.problem.task.score(logits, sets["test"].targets)
+  return metrics.finite(scores)
 
 
 def _create_store(store, config, encoder) -> None:
@@ -268,17 +269,9 @@ def _module(
       }
       for name, part in examples.items()
     },
-    metrics=_finite(result.metrics),
+    metrics=result.metrics,
     test_metrics=tested,
     parameters=tuning.trainable_parameters(model),
     weights=modules.weights(model),
     package_version=__version__,
   )
-
-
-def _finite(metrics: Mapping[str, float | None]) -> dict[str, float | None]:
-  """The same with None for what is not a number."""
-  return {
-    name: None if value is None or not math.isfinite(value) else float(value)
-    for name, value in metrics.items()
-  }

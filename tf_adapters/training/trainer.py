@@ -11,6 +11,7 @@ import numpy as np
 import orbit
 import tensorflow as tf
 
+from tf_adapters import metrics
 from tf_adapters.config import TrainConfig
 from tf_adapters.errors import InputError
 from tf_adapters.modeling import compute as compute_lib
@@ -62,7 +63,7 @@ class Problem:
   metric: str
 
 
-class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
+class Trainer(orbit.AbstractTrainer):
   """Trains the task's variables of one model; make it in `strategy.scope()`.
 
   Args:
@@ -191,7 +192,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       losses = losses.write(index, one(index))
     return losses.stack()
 
-  # --- Orbit's inner loops -------------------------------------------------
+  # --- Orbit's inner loop, and scores --------------------------------------
 
   def train(self, num_steps):
     """Runs `num_steps` steps from where the optimiser stands."""
@@ -211,9 +212,8 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       "learning_rate": self._rate(self.optimizer.iterations),
     }
 
-  def evaluate(self, num_steps):
-    """Dev scores and mean loss, every example once."""
-    del num_steps  # always the whole set
+  def dev_scores(self) -> dict[str, float | None]:
+    """Dev scores and mean loss, every example once; None: undefined."""
     return self._score(self._predictor)
 
   def final_scores(self):
@@ -226,7 +226,8 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     dev, task = self.problem.dev, self.problem.task
     logits = predictor.logits(dev.tokens)
     loss = float(tf.reduce_mean(task.loss(logits, dev.targets)))
-    return {**task.score(logits, dev.targets), "loss": loss}
+    scores = task.score(logits, dev.targets)
+    return metrics.finite({**scores, "loss": loss})
 
   def _plans(self, start: int, count: int) -> list[packing.Plan]:
     """The batches of steps `start` to `start + count`, within one epoch."""
