@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from official.nlp.configs import encoders
+from official.nlp.modeling import layers as garden_layers
 from official.nlp.modeling import models
 from official.nlp.modeling import networks
 
@@ -32,6 +33,11 @@ def new_v1():
   return randomise(
     encoders.build_encoder(encoders.EncoderConfig(type="bert", bert=config))
   )
+
+
+def new_functional(**options):
+  options = {"max_sequence_length": 24, "inner_dim": 32, **SIZES, **options}
+  return randomise(networks.BertEncoder(dict_outputs=True, **options))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,50 @@ def test_vanishing_adapters_compute_what_model_garden_computes(make, method):
     np.testing.assert_allclose(our[real], their[real], **CLOSE)
 
 
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize(
+  "embedding",
+  [
+    lambda: garden_layers.OnDeviceEmbedding(50, WIDTH, use_one_hot=True),
+    lambda: tf_keras.layers.Embedding(50, WIDTH),
+  ],
+  ids=["one_hot", "keras"],
+)
+def test_an_embedding_layer_of_the_callers_own_is_looked_up_in(make, embedding):
+  encoder = make(embedding_layer=embedding())
+  model = tf_adapters.build(encoder, strategy="head")
+  np.testing.assert_allclose(
+    model(batch())["pooled_output"], encoder(batch())["pooled_output"], **CLOSE
+  )
+
+
+class DoubledEmbedding(tf_keras.layers.Embedding):
+  def call(self, inputs):
+    return 2 * super().call(inputs)
+
+
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize(
+  ("embedding", "reason"),
+  [
+    (
+      lambda: garden_layers.OnDeviceEmbedding(50, WIDTH, scale_factor=4.0),
+      "`embedding_layer` with `scale_factor=4.0`; only None",
+    ),
+    (
+      lambda: tf_keras.layers.Embedding(50, WIDTH, mask_zero=True),
+      "`embedding_layer` with `mask_zero=True`; only False",
+    ),
+    (lambda: DoubledEmbedding(50, WIDTH), "`embedding_layer` that .*DoubledEmbedding"),
+  ],
+  ids=["scaled", "masking", "derived"],
+)
+def test_an_embedding_layer_that_does_more_is_refused(make, embedding, reason):
+  encoder = make(embedding_layer=embedding())
+  with pytest.raises(tf_adapters.InputError, match=reason):
+    tf_adapters.build(encoder)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_position_and_padding_change_nothing(shared, method):
   model = tf_adapters.build(shared, SIZE, method=method, init_stddev=0.5)
@@ -202,6 +252,17 @@ def test_gradients_reach_every_trainable_variable(shared, method):
   model = build(shared, method, init_stddev=0.1)
   for gradient in train(model, steps=1, training=False):
     assert np.any(gradient)
+
+
+def test_a_batch_without_rows_trains_nothing(shared):
+  """A replica's share of the last batch of an epoch may be none."""
+  model = build(shared)
+  with tf.GradientTape() as tape:
+    logits = model({key: x[:0] for key, x in batch().items()}, training=True)
+    loss = tf.reduce_sum(logits)
+  assert logits.shape == (0, UNITS)
+  for gradient in tape.gradient(loss, model.trainable_variables):
+    assert not np.any(gradient)
 
 
 def test_freezing_a_model_leaves_its_encoder_to_its_owner():
