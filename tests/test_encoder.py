@@ -167,7 +167,10 @@ class DoubledEmbedding(tf_keras.layers.Embedding):
       lambda: tf_keras.layers.Embedding(50, WIDTH, mask_zero=True),
       "`embedding_layer` with `mask_zero=True`; only False",
     ),
-    (lambda: DoubledEmbedding(50, WIDTH), "`embedding_layer` that .*DoubledEmbedding"),
+    (
+      lambda: DoubledEmbedding(50, WIDTH),
+      "`embedding_layer` that .*DoubledEmbedding",
+    ),
   ],
   ids=["scaled", "masking", "derived"],
 )

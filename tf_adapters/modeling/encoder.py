@@ -13,13 +13,14 @@ from tf_adapters.modeling import parts as parts_lib
 from tf_adapters.modeling import strategies
 from tf_adapters.modeling.block import AdapterBlock
 from tf_adapters.modeling.block import normalise
+from tf_adapters.modeling.borrower import Borrower
 from tf_adapters.modeling.compute import PLAIN
 from tf_adapters.modeling.layers.copies import Copies
 from tf_adapters.modeling.layers.dropout import dropout
 from tf_adapters.modeling.layers.dropout import fresh_noise
 
 
-class AdapterEncoder(tf_keras.Model):
+class AdapterEncoder(Borrower):
   """All blocks of one borrowed encoder with what one task has of its own.
 
   Made by `build`, which documents it. With x what enters a block, a and f

@@ -15,7 +15,9 @@ from tf_adapters.modeling import garden
 from tf_adapters.modeling import inputs as inputs_lib
 from tf_adapters.modeling import strategies
 from tf_adapters.modeling.address import BLOCK_LINEARS
+from tf_adapters.modeling.borrower import Borrower
 from tf_adapters.modeling.encoder import AdapterEncoder
+from tf_adapters.modeling.parts import Parts
 from tf_adapters.validation import validate_adapter
 from tf_adapters.validation import validate_tuning
 
@@ -170,7 +172,7 @@ def _with_head(
   return adapted
 
 
-class TaskModel(tf_keras.Model):
+class TaskModel(Borrower):
   """An adapted encoder and a head: token ids in, the head's output out.
 
   Made by `build`, which documents it.
@@ -181,6 +183,10 @@ class TaskModel(tf_keras.Model):
     self.encoder = encoder
     self.head = head
     _build(self, encoder.inputs)
+
+  @property
+  def borrowed(self) -> Parts:
+    return self.encoder.borrowed
 
   def call(self, inputs, training=None, noise=None, compute=None):
     if getattr(self.head, "reads", None) != "every_token":
