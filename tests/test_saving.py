@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Keras' own ways to save a model: they know the task, not the encoder."""
 
+import copy
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -124,3 +126,35 @@ def test_early_stopping_takes_back_the_task_and_leaves_the_encoder(encoder):
     np.testing.assert_array_equal(wanted, new)
   for best, new in zip(stop.best_weights, model.get_weights(), strict=True):
     np.testing.assert_array_equal(best, new)
+
+
+def test_keras_own_folder_computes_the_same(encoder, tmp_path):
+  model = tf_adapters.build(encoder, 4, head=tf_adapters.Head(2), seed=1)
+  model.save(str(tmp_path / "folder"))
+  loaded = tf_keras.models.load_model(str(tmp_path / "folder"))
+  x = make_inputs()
+  np.testing.assert_allclose(loaded(x), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("with_head", [False, True])
+def test_what_could_not_be_loaded_is_refused_before_a_file_is_there(
+  encoder, tmp_path, with_head
+):
+  head = tf_adapters.Head(2) if with_head else None
+  model = tf_adapters.build(encoder, 4, head=head, seed=1)
+  for act in (
+    lambda: model.save(str(tmp_path / "model.keras")),
+    model.get_config,
+    model.to_json,
+    lambda: tf_keras.models.clone_model(model),
+    lambda: copy.deepcopy(model),
+  ):
+    with pytest.raises(tf_adapters.InputError, match=r"use .*`\.weights\.h5`"):
+      act()
+  for name in ("old.h5", "old.hdf5", "old.keras"):
+    for act in (model.save_weights, model.load_weights):
+      with pytest.raises(tf_adapters.InputError, match=f"`filepath`.*{name}"):
+        act(str(tmp_path / name))
+  with pytest.raises(tf_adapters.InputError, match="`filepath`.*old form"):
+    model.save_weights(str(tmp_path / "old"), save_format="h5")
+  assert not list(tmp_path.iterdir())
