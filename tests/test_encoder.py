@@ -150,6 +150,16 @@ def test_an_embedding_layer_of_the_callers_own_is_looked_up_in(make, embedding):
   )
 
 
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize("name", ["relu", "linear"])
+def test_an_activation_may_be_a_name(make, name):
+  encoder = make(inner_activation=name)
+  model = tf_adapters.build(encoder, strategy="head")
+  np.testing.assert_allclose(
+    model(batch())["pooled_output"], encoder(batch())["pooled_output"], **CLOSE
+  )
+
+
 class DoubledEmbedding(tf_keras.layers.Embedding):
   def call(self, inputs):
     return 2 * super().call(inputs)

@@ -140,7 +140,7 @@ def _block(layer: tf_keras.layers.Layer) -> parts.Block:
     output=_linear(layer._output_dense),
     output_norm=_norm(layer._output_layer_norm),
     num_heads=attention._num_heads,
-    activation=layer._inner_activation,
+    activation=tf_keras.activations.get(layer._inner_activation),
     probabilities_dropout=attention._dropout,
     attention_dropout=layer._attention_dropout.rate,
     output_dropout=layer._output_dropout.rate,
