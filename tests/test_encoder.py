@@ -278,6 +278,38 @@ def test_a_batch_without_rows_trains_nothing(shared):
     assert not np.any(gradient)
 
 
+@pytest.mark.parametrize("heads", [2, 3])
+def test_a_prefix_that_repeats_the_text_changes_nothing(heads):
+  """Of each key and value twice attention takes the same mean.
+
+  Three heads of 5 leave one of 16 out: keys are 15 wide.
+  """
+  encoder = new_v2(num_attention_heads=heads)
+  x = batch(rows=1, length=15)
+  model = tf_adapters.build(encoder, strategy="prefix", length=15)
+  theirs, lent = encoder(x), model.borrowed
+  embeddings = (
+    tf.gather(lent.word_embeddings, x["input_word_ids"])
+    + lent.position_embeddings[:15]
+    + tf.gather(lent.type_embeddings, x["input_type_ids"])
+  )
+  enters = [lent.embedding_norm(embeddings), theirs["encoder_outputs"][0]]
+  for block, own, y in zip(
+    lent.blocks, model.parts.blocks, enters, strict=True
+  ):
+    assert own.prefix.keys.shape == (15, 16 // heads * heads)
+    own.prefix.keys.assign(block.key(y)[0])
+    own.prefix.values.assign(block.value(y)[0])
+  np.testing.assert_allclose(
+    model(x)["pooled_output"], theirs["pooled_output"], **CLOSE
+  )
+
+
+def test_no_prefix_of_blocks_is_said_in_one_sentence(shared):
+  with pytest.raises(tf_adapters.InputError, match="`prefix` .* block 0"):
+    tf_adapters.build(shared, SIZE).prefix(batch())
+
+
 def test_freezing_a_model_leaves_its_encoder_to_its_owner():
   encoder = new_v2()
   model, other = build(encoder), build(encoder)

@@ -7,6 +7,7 @@ import random
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters.errors import InputError
 from tf_adapters.modeling import inputs as inputs_lib
 from tf_adapters.modeling import methods
 from tf_adapters.modeling import parts as parts_lib
@@ -152,7 +153,16 @@ class AdapterEncoder(Borrower):
     Nothing below it trains, so it has no dropout and no backward pass, and
     is the same in every epoch. Where no block trains it is what enters the
     last one.
+
+    Raises:
+      InputError: where the lowest block trains, or is the only one: the
+        embeddings before it drop in training.
     """
+    if not self._start:
+      raise InputError(
+        "`prefix` is of blocks below the lowest that trains; here block 0 is "
+        "the first that is computed anew, and there is none."
+      )
     return self._prefix(inputs_lib.unpack(inputs), compute or PLAIN)[-1]
 
   def _prefix(self, inputs, compute):
