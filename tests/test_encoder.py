@@ -336,6 +336,27 @@ def test_seed_decides_the_adapters_and_no_two_are_alike(shared):
   assert len(np.unique(kernels(1))) == 2 * BLOCKS * 2 * WIDTH * SIZE
 
 
+def test_adapters_are_64_wide_unless_said_otherwise(shared):
+  for options, size in (({}, 64), ({"size": 3}, 3), ({"size": None}, 64)):
+    block = tf_adapters.build(shared, **options).adapter_blocks[0]
+    for adapter in block.adapters.values():
+      assert adapter.down_kernel.shape == (WIDTH, size)
+
+
+def test_numbers_of_numpy_are_numbers(shared):
+  def kernels(number, real):
+    model = tf_adapters.build(
+      shared, number(SIZE), seed=number(3), init_stddev=real(0.25),
+      layers=[number(1)], head=tf_adapters.Head(number(2), seed=number(1)),
+    )
+    return [variable.numpy() for variable in model.trainable_variables]
+
+  for ours, plain in zip(
+    kernels(np.int64, np.float32), kernels(int, float), strict=True
+  ):
+    np.testing.assert_array_equal(ours, plain)
+
+
 def test_bert_base_has_the_papers_number_of_parameters():
   encoder = networks.BertEncoderV2(
     vocab_size=100, max_sequence_length=8, initializer="zeros"
@@ -492,6 +513,23 @@ def test_unsupported_encoder_is_refused_with_the_reason(make, reason):
     (dict(layers=[0.5]), "`layers`.*0.5"),
     (dict(layers="01"), "`layers`.*'01'"),
     (dict(layers=1), "`layers`.*1"),
+    (dict(init_stddev="1e-2"), "`init_stddev`.*'1e-2'"),
+    (dict(init_stddev=None), "`init_stddev`.*None"),
+    (dict(dropout="0.1"), "`dropout`.*'0.1'"),
+    (dict(dropout=None), "`dropout`.*None"),
+    (dict(dropout=False), "`dropout`.*False"),
+    (dict(strategy="lora", alpha="8"), "`alpha`.*'8'"),
+    (dict(train_layer_norm="no"), "`train_layer_norm` takes .*'no'"),
+    (dict(train_pooler="no"), "`train_pooler` takes .*'no'"),
+    (dict(seed="a"), "`seed`.*'a'"),
+    (dict(seed=1.5), "`seed`.*1.5"),
+    (dict(seed=True), "`seed`.*True"),
+    (
+      dict(head=tf_adapters.Head(2), train_pooler=True),
+      "`train_pooler` needs .*pooled_output",
+    ),
+    (dict(head=3), "`head` must .*got 3"),
+    (dict(head=tf_adapters.Head), "`head` must .*class"),
   ],
   ids=str,
 )
