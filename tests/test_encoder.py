@@ -392,6 +392,28 @@ def test_summary_and_parameter_table_count_alike(shared):
     assert item.decays == (item.variable.shape.rank == 2)
 
 
+def test_what_its_owner_freezes_is_no_longer_listed(shared):
+  model = build(shared)
+  whole = tf_adapters.task_variables(model)
+  model.head.trainable = False
+  listed = tf_adapters.task_variables(model)
+  assert listed == [item for item in whole if item.role != "head"]
+  assert len(listed) == len(whole) - 2 == len(model.trainable_variables)
+  roles = [row.role for row in tf_adapters.parameter_table(model)]
+  assert "head" not in roles
+
+
+def test_models_that_build_did_not_make_are_named(shared):
+  bare = tf_adapters.build(shared, SIZE)
+  for function in (tf_adapters.task_variables, tf_adapters.parameter_table):
+    for model in (bare, shared, 3):
+      with pytest.raises(tf_adapters.InputError, match="`model` .* a head"):
+        function(model)
+  for model in (shared, tf_keras.Sequential(), 3):
+    with pytest.raises(tf_adapters.InputError, match="`model` .*`build` made"):
+      tf_adapters.merge(model)
+
+
 class PooledDense(tf_keras.layers.Layer):
   def __init__(self):
     super().__init__()

@@ -122,8 +122,10 @@ def merge(model: tf_keras.Model) -> tf_keras.Model:
     `lora` saves; a task alone on its encoder is faster so.
 
   Raises:
-    InputError: for a model of another strategy.
+    InputError: for a model of another strategy, or that `build` did not make.
   """
+  if not isinstance(model, AdapterEncoder | TaskModel):
+    raise InputError(f"`model` must be one that `build` made; got {model!r}.")
   encoder = getattr(model, "encoder", model)
   tuning = encoder.plan.tuning
   if tuning.strategy != "lora":
