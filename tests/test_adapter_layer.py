@@ -174,6 +174,17 @@ def test_adapter_alone_in_a_keras_model_learns():
     assert not np.array_equal(old, new)
 
 
+def test_a_mask_of_positions_passes_through():
+  embedding = tf_keras.layers.Embedding(5, 8, mask_zero=True)
+  adapter = tf_adapters.AdapterLayer(2, init_stddev=0.5)
+  model = tf_keras.Sequential(
+    [embedding, adapter, tf_keras.layers.GlobalAveragePooling1D()]
+  )
+  ids = np.array([[1, 2, 0, 0]])
+  expected = np.mean(adapter(embedding(ids))[:, :2], axis=1)
+  np.testing.assert_allclose(model(ids), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("form", ["model.keras", "model.h5", "folder"])
 def test_saved_keras_model_computes_the_same(tmp_path, form):
   adapter = tf_adapters.AdapterLayer(

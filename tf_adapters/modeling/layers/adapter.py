@@ -64,6 +64,7 @@ class AdapterLayer(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**kwargs)
+    self.supports_masking = True  # it passes a mask of positions on
     checks.one_of("activation", activation, config_lib.ACTIVATIONS)
     checks.finite("scale", scale)
     checks.boolean("residual", residual)
