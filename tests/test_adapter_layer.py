@@ -7,6 +7,8 @@ import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tf_keras
+from hypothesis import given
+from hypothesis import strategies as st
 
 import tf_adapters
 from tf_adapters.modeling import pieces
@@ -146,7 +148,9 @@ def test_dropout_of_the_adapter_spares_the_skip_connection():
     ("size", 0), ("size", -4), ("activation", "sigmoid"), ("init_stddev", 0.0),
     ("init_stddev", -1.0), ("init_stddev", float("nan")),
     ("init_stddev", float("inf")), ("dropout", 1.0), ("dropout", -0.1),
-    ("dropout", float("nan")),
+    ("dropout", float("nan")), ("dropout", "a"), ("dropout", None),
+    ("init_stddev", "b"), ("size", 2.5), ("activation", None), ("scale", "c"),
+    ("scale", float("nan")), ("residual", "no"), ("seed", "d"), ("seed", 1.5),
   ],
 )
 def test_bad_argument_is_named_with_its_value(name, value):
@@ -168,6 +172,17 @@ def test_adapter_alone_in_a_keras_model_learns():
   assert losses[-1] < losses[0] / 2
   for old, new in zip(before, adapter.get_weights(), strict=True):
     assert not np.array_equal(old, new)
+
+
+def test_a_mask_of_positions_passes_through():
+  embedding = tf_keras.layers.Embedding(5, 8, mask_zero=True)
+  adapter = tf_adapters.AdapterLayer(2, init_stddev=0.5)
+  model = tf_keras.Sequential(
+    [embedding, adapter, tf_keras.layers.GlobalAveragePooling1D()]
+  )
+  ids = np.array([[1, 2, 0, 0]])
+  expected = np.mean(adapter(embedding(ids))[:, :2], axis=1)
+  np.testing.assert_allclose(model(ids), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", ["model.keras", "model.h5", "folder"])
@@ -251,11 +266,35 @@ def test_head_drops_only_in_training():
 
 
 @pytest.mark.parametrize(
-  ("name", "value"), [("input", "last_token"), ("dropout", 1.0)]
+  ("name", "value"),
+  [
+    ("input", "last_token"), ("input", None), ("dropout", 1.0),
+    ("dropout", "0.1"), ("dropout", None), ("units", 0), ("units", -1),
+    ("units", "3"), ("units", 2.5), ("units", True), ("seed", "a"),
+    ("seed", 1.5),
+  ],
 )
 def test_bad_argument_of_the_head_is_named(name, value):
   with pytest.raises(tf_adapters.InputError, match=f"`{name}`.*{value}"):
-    tf_adapters.Head(2, **{name: value})
+    tf_adapters.Head(**{"units": 2, name: value})
+
+
+@given(
+  name=st.sampled_from(
+    ["size", "activation", "init_stddev", "dropout", "scale", "residual"]
+  ),
+  value=st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9),
+    st.lists(st.integers(), max_size=2), st.complex_numbers(),
+  ),
+)
+def test_any_argument_is_taken_or_named(name, value):
+  try:
+    layer = tf_adapters.AdapterLayer(**{name: value})
+  except tf_adapters.InputError as error:
+    assert f"`{name}`" in str(error) and repr(value) in str(error)
+  else:
+    assert layer.get_config()[name] == value
 
 
 def test_norm_normalises():

@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The notebooks of `colab/` run whole: one's own data, and many tasks."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from tests.colab import pictures
 from tests.colab import run
 from tests.colab import source
 from tests.colab import text
+from tf_adapters.data import records
 
 FILES = """
 import pathlib
@@ -97,6 +99,35 @@ def test_a_file_that_is_uploaded_is_the_one_that_is_read(
   assert "20 rows; {'late': 10, 'broken': 10}" in capsys.readouterr().out
   written = (tmp_path / "adapt_your_data" / "all.csv").read_text().splitlines()
   assert written[:2] == ["text,label", '"It is late, really.",late']
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv"])
+def test_own_rows_arrive_as_they_stand(tmp_path, monkeypatch, capsys, kind):
+  """All but the empty ones; what the package reads of a file is the truth."""
+  monkeypatch.chdir(tmp_path)
+  rows = [
+    ('"Open', "1"), ("null", "2"), ("closed", "None"), ("NA", "1"),
+    ('say "x"', "NA"), ("", "1"), ("text", ""), ('end"', "2.0"),
+  ]
+  path = tmp_path / f"mine.{kind}"
+  form = {"delimiter": ",", "quoting": csv.QUOTE_MINIMAL}
+  if kind == "tsv":
+    form = {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None}
+  with path.open("w", encoding="utf-8", newline="") as file:
+    csv.writer(file, **form).writerows([("message", "topic"), *rows])
+  names = {"runtime": types.SimpleNamespace(colab=False), "os": os}
+  settings = source("adapt_your_data", "settings")
+  exec(settings.replace('FILE = ""', f"FILE = {str(path)!r}"), names)  # noqa: S102
+  exec(source("adapt_your_data", "data"), names)  # noqa: S102
+  assert "2 rows have no text or no label" in capsys.readouterr().out
+
+  def read(name):
+    found = records.read(str(name), "data").rows
+    return [tuple(fields.values()) for _, fields in found]
+
+  assert read(path) == rows
+  written = read(tmp_path / "adapt_your_data" / "all.csv")
+  assert written == [row for row in rows if all(row)]
 
 
 @pytest.fixture

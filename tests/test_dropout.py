@@ -110,6 +110,24 @@ def test_bits_are_the_same_however_it_runs(shape, way):
   np.testing.assert_array_equal(result > 0, expected >= round(0.3 * 2**32))
 
 
+@pytest.mark.parametrize("way", ["graph", "xla", "fused", "eager"])
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_a_batch_without_rows_passes_forward_and_back(rank, way):
+  """A replica's share of the last batch of an epoch may be none."""
+
+  def run(x):
+    noise = dropout_lib.noise(3, 4, 5)
+    with tf.GradientTape() as tape:
+      tape.watch(x)
+      y = dropout_lib.dropout(x, 0.3, noise, 11, compiled=way == "fused")
+    return y, tape.gradient(y, x)
+
+  if way != "eager":
+    run = tf.function(run, jit_compile=way == "xla")
+  shape = (0, 3, 7, 5)[:rank]
+  assert [result.shape for result in run(tf.ones(shape))] == [shape, shape]
+
+
 @pytest.mark.parametrize("shape", [(8, 16), (8, 5), (8, 3, 7), (8, 2, 5, 5)])
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_drop_what_one_device_drops(shape, replicas):

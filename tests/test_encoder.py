@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from official.nlp.configs import encoders
+from official.nlp.modeling import layers as garden_layers
 from official.nlp.modeling import models
 from official.nlp.modeling import networks
 
@@ -32,6 +33,11 @@ def new_v1():
   return randomise(
     encoders.build_encoder(encoders.EncoderConfig(type="bert", bert=config))
   )
+
+
+def new_functional(**options):
+  options = {"max_sequence_length": 24, "inner_dim": 32, **SIZES, **options}
+  return randomise(networks.BertEncoder(dict_outputs=True, **options))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,63 @@ def test_vanishing_adapters_compute_what_model_garden_computes(make, method):
     np.testing.assert_allclose(our[real], their[real], **CLOSE)
 
 
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize(
+  "embedding",
+  [
+    lambda: garden_layers.OnDeviceEmbedding(50, WIDTH, use_one_hot=True),
+    lambda: tf_keras.layers.Embedding(50, WIDTH),
+  ],
+  ids=["one_hot", "keras"],
+)
+def test_an_embedding_layer_of_the_callers_own_is_looked_up_in(make, embedding):
+  encoder = make(embedding_layer=embedding())
+  model = tf_adapters.build(encoder, strategy="head")
+  np.testing.assert_allclose(
+    model(batch())["pooled_output"], encoder(batch())["pooled_output"], **CLOSE
+  )
+
+
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize("name", ["relu", "linear"])
+def test_an_activation_may_be_a_name(make, name):
+  encoder = make(inner_activation=name)
+  model = tf_adapters.build(encoder, strategy="head")
+  np.testing.assert_allclose(
+    model(batch())["pooled_output"], encoder(batch())["pooled_output"], **CLOSE
+  )
+
+
+class DoubledEmbedding(tf_keras.layers.Embedding):
+  def call(self, inputs):
+    return 2 * super().call(inputs)
+
+
+@pytest.mark.parametrize("make", [new_functional, new_v2])
+@pytest.mark.parametrize(
+  ("embedding", "reason"),
+  [
+    (
+      lambda: garden_layers.OnDeviceEmbedding(50, WIDTH, scale_factor=4.0),
+      "`embedding_layer` with `scale_factor=4.0`; only None",
+    ),
+    (
+      lambda: tf_keras.layers.Embedding(50, WIDTH, mask_zero=True),
+      "`embedding_layer` with `mask_zero=True`; only False",
+    ),
+    (
+      lambda: DoubledEmbedding(50, WIDTH),
+      "`embedding_layer` that .*DoubledEmbedding",
+    ),
+  ],
+  ids=["scaled", "masking", "derived"],
+)
+def test_an_embedding_layer_that_does_more_is_refused(make, embedding, reason):
+  encoder = make(embedding_layer=embedding())
+  with pytest.raises(tf_adapters.InputError, match=reason):
+    tf_adapters.build(encoder)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_one_position_and_padding_change_nothing(shared, method):
   model = tf_adapters.build(shared, SIZE, method=method, init_stddev=0.5)
@@ -204,6 +267,49 @@ def test_gradients_reach_every_trainable_variable(shared, method):
     assert np.any(gradient)
 
 
+def test_a_batch_without_rows_trains_nothing(shared):
+  """A replica's share of the last batch of an epoch may be none."""
+  model = build(shared)
+  with tf.GradientTape() as tape:
+    logits = model({key: x[:0] for key, x in batch().items()}, training=True)
+    loss = tf.reduce_sum(logits)
+  assert logits.shape == (0, UNITS)
+  for gradient in tape.gradient(loss, model.trainable_variables):
+    assert not np.any(gradient)
+
+
+@pytest.mark.parametrize("heads", [2, 3])
+def test_a_prefix_that_repeats_the_text_changes_nothing(heads):
+  """Of each key and value twice attention takes the same mean.
+
+  Three heads of 5 leave one of 16 out: keys are 15 wide.
+  """
+  encoder = new_v2(num_attention_heads=heads)
+  x = batch(rows=1, length=15)
+  model = tf_adapters.build(encoder, strategy="prefix", length=15)
+  theirs, lent = encoder(x), model.borrowed
+  embeddings = (
+    tf.gather(lent.word_embeddings, x["input_word_ids"])
+    + lent.position_embeddings[:15]
+    + tf.gather(lent.type_embeddings, x["input_type_ids"])
+  )
+  enters = [lent.embedding_norm(embeddings), theirs["encoder_outputs"][0]]
+  for block, own, y in zip(
+    lent.blocks, model.parts.blocks, enters, strict=True
+  ):
+    assert own.prefix.keys.shape == (15, 16 // heads * heads)
+    own.prefix.keys.assign(block.key(y)[0])
+    own.prefix.values.assign(block.value(y)[0])
+  np.testing.assert_allclose(
+    model(x)["pooled_output"], theirs["pooled_output"], **CLOSE
+  )
+
+
+def test_no_prefix_of_blocks_is_said_in_one_sentence(shared):
+  with pytest.raises(tf_adapters.InputError, match="`prefix` .* block 0"):
+    tf_adapters.build(shared, SIZE).prefix(batch())
+
+
 def test_freezing_a_model_leaves_its_encoder_to_its_owner():
   encoder = new_v2()
   model, other = build(encoder), build(encoder)
@@ -228,6 +334,27 @@ def test_seed_decides_the_adapters_and_no_two_are_alike(shared):
   for first, second in [(1, 2), (None, None)]:
     assert not np.array_equal(kernels(first), kernels(second))
   assert len(np.unique(kernels(1))) == 2 * BLOCKS * 2 * WIDTH * SIZE
+
+
+def test_adapters_are_64_wide_unless_said_otherwise(shared):
+  for options, size in (({}, 64), ({"size": 3}, 3), ({"size": None}, 64)):
+    block = tf_adapters.build(shared, **options).adapter_blocks[0]
+    for adapter in block.adapters.values():
+      assert adapter.down_kernel.shape == (WIDTH, size)
+
+
+def test_numbers_of_numpy_are_numbers(shared):
+  def kernels(number, real):
+    model = tf_adapters.build(
+      shared, number(SIZE), seed=number(3), init_stddev=real(0.25),
+      layers=[number(1)], head=tf_adapters.Head(number(2), seed=number(1)),
+    )
+    return [variable.numpy() for variable in model.trainable_variables]
+
+  for ours, plain in zip(
+    kernels(np.int64, np.float32), kernels(int, float), strict=True
+  ):
+    np.testing.assert_array_equal(ours, plain)
 
 
 def test_bert_base_has_the_papers_number_of_parameters():
@@ -263,6 +390,28 @@ def test_summary_and_parameter_table_count_alike(shared):
   assert len({item.name for item in named}) == len(named)
   for item in named:
     assert item.decays == (item.variable.shape.rank == 2)
+
+
+def test_what_its_owner_freezes_is_no_longer_listed(shared):
+  model = build(shared)
+  whole = tf_adapters.task_variables(model)
+  model.head.trainable = False
+  listed = tf_adapters.task_variables(model)
+  assert listed == [item for item in whole if item.role != "head"]
+  assert len(listed) == len(whole) - 2 == len(model.trainable_variables)
+  roles = [row.role for row in tf_adapters.parameter_table(model)]
+  assert "head" not in roles
+
+
+def test_models_that_build_did_not_make_are_named(shared):
+  bare = tf_adapters.build(shared, SIZE)
+  for function in (tf_adapters.task_variables, tf_adapters.parameter_table):
+    for model in (bare, shared, 3):
+      with pytest.raises(tf_adapters.InputError, match="`model` .* a head"):
+        function(model)
+  for model in (shared, tf_keras.Sequential(), 3):
+    with pytest.raises(tf_adapters.InputError, match="`model` .*`build` made"):
+      tf_adapters.merge(model)
 
 
 class PooledDense(tf_keras.layers.Layer):
@@ -386,6 +535,23 @@ def test_unsupported_encoder_is_refused_with_the_reason(make, reason):
     (dict(layers=[0.5]), "`layers`.*0.5"),
     (dict(layers="01"), "`layers`.*'01'"),
     (dict(layers=1), "`layers`.*1"),
+    (dict(init_stddev="1e-2"), "`init_stddev`.*'1e-2'"),
+    (dict(init_stddev=None), "`init_stddev`.*None"),
+    (dict(dropout="0.1"), "`dropout`.*'0.1'"),
+    (dict(dropout=None), "`dropout`.*None"),
+    (dict(dropout=False), "`dropout`.*False"),
+    (dict(strategy="lora", alpha="8"), "`alpha`.*'8'"),
+    (dict(train_layer_norm="no"), "`train_layer_norm` takes .*'no'"),
+    (dict(train_pooler="no"), "`train_pooler` takes .*'no'"),
+    (dict(seed="a"), "`seed`.*'a'"),
+    (dict(seed=1.5), "`seed`.*1.5"),
+    (dict(seed=True), "`seed`.*True"),
+    (
+      dict(head=tf_adapters.Head(2), train_pooler=True),
+      "`train_pooler` needs .*pooled_output",
+    ),
+    (dict(head=3), "`head` must .*got 3"),
+    (dict(head=tf_adapters.Head), "`head` must .*class"),
   ],
   ids=str,
 )

@@ -25,7 +25,7 @@ ROWS = (
   ("modeling.address", "modeling.pieces"),
   ("modeling.fused", "modeling.inputs", "modeling.methods", "modeling.parts"),
   ("modeling.layers", "modeling.garden", "modeling.compute", "modeling.copied"),
-  ("modeling.block", "modeling.strategies"),
+  ("modeling.block", "modeling.borrower", "modeling.strategies"),
   ("modeling.encoder",),
   ("modeling.model",),
   ("modeling.tuning",),

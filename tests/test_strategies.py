@@ -507,6 +507,8 @@ def test_an_encoder_of_half_precision_computes_in_it(
     ({"strategy": "lora_merged"}, "`strategy` must .*'lora_merged'"),
     ({"strategy": "lora", "layers": [0]}, "no option `layers` .*'lora'.*rank"),
     ({"strategy": "full", "top_k": 2}, "no option `top_k` .*'full'.* none"),
+    ({"strategy": "lora", "size": 8}, "no option `size` .*'lora'.*rank"),
+    ({"strategy": "head", "size": 64}, "no option `size` .*'head'.* none"),
     ({"rank": 2}, "no option `rank` .*'adapter'.*`method`"),
     ({"strategy": "top_k", "top_k": 3}, "`top_k` must be at most 2.* got 3"),
     ({"strategy": "top_k", "top_k": 0}, "`top_k` must be at least 1; got 0"),

@@ -2,6 +2,7 @@
 """Checks of single settings, which name the setting and what came."""
 
 import math
+import numbers
 import os
 import pathlib
 from collections.abc import Sequence
@@ -24,8 +25,14 @@ def names(key: str, values: Sequence[str]) -> None:
 
 def whole(key: str, value: int) -> None:
   """Raises `InputError` if a value is no whole number."""
-  if not isinstance(value, int) or isinstance(value, bool):
+  if not isinstance(value, numbers.Integral) or isinstance(value, bool):
     raise InputError(f"`{key}` takes whole numbers; got {value!r}.")
+
+
+def boolean(key: str, value: bool) -> None:
+  """Raises `InputError` if a value is neither True nor False."""
+  if not isinstance(value, bool):
+    raise InputError(f"`{key}` takes True or False; got {value!r}.")
 
 
 def at_least(key: str, value: int, least: int) -> None:
@@ -34,16 +41,26 @@ def at_least(key: str, value: int, least: int) -> None:
     raise InputError(f"`{key}` must be at least {least}; got {value}.")
 
 
+def finite(key: str, value: float) -> None:
+  """Raises `InputError` if a value is no finite number."""
+  if not (_is_number(value) and math.isfinite(value)):
+    raise InputError(f"`{key}` must be a finite number; got {value!r}.")
+
+
 def positive(key: str, value: float) -> None:
   """Raises `InputError` if a value is not finite and above 0."""
-  if not (math.isfinite(value) and value > 0):
-    raise InputError(f"`{key}` must be a finite number above 0; got {value}.")
+  if not (_is_number(value) and math.isfinite(value) and value > 0):
+    raise InputError(f"`{key}` must be a finite number above 0; got {value!r}.")
 
 
 def share(key: str, value: float) -> None:
   """Raises `InputError` if a value is not in [0, 1)."""
-  if not 0 <= value < 1:
-    raise InputError(f"`{key}` must be at least 0 and below 1; got {value}.")
+  if not (_is_number(value) and 0 <= value < 1):
+    raise InputError(f"`{key}` must be at least 0 and below 1; got {value!r}.")
+
+
+def _is_number(value: object) -> bool:
+  return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def literal(key: str, path: str | os.PathLike) -> None:

@@ -133,14 +133,15 @@ class AdapterConfig:
     method: `houlsby`, `houlsby_attention` and `houlsby_ffn` (the same after one
       of the two sublayers alone), `pfeiffer` or `parallel`.
     size: Bottleneck size m; 64 is the paper's fixed size (its Table 1).
-    activation: `None` takes the method's own: tanh-GELU for `houlsby`, ReLU
-      for the others.
+    activation: `None` takes the method's own: ReLU for `pfeiffer` and
+      `parallel`, tanh-GELU for the others.
     init_stddev: Standard deviation of the truncated normal (cut at two) that
       draws adapter kernels. 1e-2 as in Houlsby et al. 2019, section 3.1;
       their published code has 1e-3.
     dropout: Rate on the bottleneck's output, before it is added.
     layers: Blocks that get adapters, counted from 0; `None` is all of them.
-    train_layer_norm: `None` takes the method's own: true for `houlsby`.
+    train_layer_norm: `None` takes the method's own: false for `pfeiffer` and
+      `parallel`, true for the others.
     train_pooler: Whether the task trains a copy of the pooler.
   """
 

@@ -92,6 +92,9 @@ def validate_adapter(
     )
   checks.positive(f"{prefix}init_stddev", adapter.init_stddev)
   checks.share(f"{prefix}dropout", adapter.dropout)
+  if adapter.train_layer_norm is not None:
+    checks.boolean(f"{prefix}train_layer_norm", adapter.train_layer_norm)
+  checks.boolean(f"{prefix}train_pooler", adapter.train_pooler)
 
 
 def validate_head(

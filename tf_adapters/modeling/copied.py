@@ -41,11 +41,20 @@ class Plan:
         )
     if layers is not None and not layers:
       raise InputError("`layers` must name at least one block; got none.")
+    if self._trains_unread_pooler():
+      raise InputError(
+        "`train_pooler` needs a head that reads the pooled output, as "
+        "`Head(units, input=\"pooled_output\")`; got one that does not."
+      )
     if self.tuning.strategy == "top_k" and top_k > self.blocks:
       raise InputError(
         f"`top_k` must be at most {self.blocks}, the encoder's blocks; got "
         f"{top_k}."
       )
+
+  def _trains_unread_pooler(self) -> bool:
+    adapts = self.tuning.strategy == "adapter"
+    return adapts and self.adapter.train_pooler and not self.reads_pooler
 
   @property
   def adapted(self) -> frozenset[int]:

@@ -7,19 +7,21 @@ import random
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters.errors import InputError
 from tf_adapters.modeling import inputs as inputs_lib
 from tf_adapters.modeling import methods
 from tf_adapters.modeling import parts as parts_lib
 from tf_adapters.modeling import strategies
 from tf_adapters.modeling.block import AdapterBlock
 from tf_adapters.modeling.block import normalise
+from tf_adapters.modeling.borrower import Borrower
 from tf_adapters.modeling.compute import PLAIN
 from tf_adapters.modeling.layers.copies import Copies
 from tf_adapters.modeling.layers.dropout import dropout
 from tf_adapters.modeling.layers.dropout import fresh_noise
 
 
-class AdapterEncoder(tf_keras.Model):
+class AdapterEncoder(Borrower):
   """All blocks of one borrowed encoder with what one task has of its own.
 
   Made by `build`, which documents it. With x what enters a block, a and f
@@ -151,7 +153,16 @@ class AdapterEncoder(tf_keras.Model):
     Nothing below it trains, so it has no dropout and no backward pass, and
     is the same in every epoch. Where no block trains it is what enters the
     last one.
+
+    Raises:
+      InputError: where the lowest block trains, or is the only one: the
+        embeddings before it drop in training.
     """
+    if not self._start:
+      raise InputError(
+        "`prefix` is of blocks below the lowest that trains; here block 0 is "
+        "the first that is computed anew, and there is none."
+      )
     return self._prefix(inputs_lib.unpack(inputs), compute or PLAIN)[-1]
 
   def _prefix(self, inputs, compute):

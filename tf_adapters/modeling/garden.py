@@ -23,6 +23,7 @@ def lay_open(encoder: tf_keras.layers.Layer) -> parts.Parts:
       else than post-LayerNorm blocks at full width.
   """
   _check_encoder(encoder)
+  _check_embeddings(encoder._embedding_layer)
   if not encoder.built:
     build(encoder)
   blocks = tuple(_block(layer) for layer in encoder.transformer_layers)
@@ -47,13 +48,16 @@ def build(encoder: tf_keras.layers.Layer) -> None:
 _TAKEN = "a Model Garden `BertEncoderV2` or `BertEncoder`"
 
 
+def _kind(value: object) -> str:
+  return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
 def _check_encoder(encoder: tf_keras.layers.Layer) -> None:
   if type(encoder) not in (
     bert_encoder.BertEncoderV2,
     bert_encoder.BertEncoder,
   ):
-    kind = f"{type(encoder).__module__}.{type(encoder).__qualname__}"
-    raise InputError(f"`encoder` must be {_TAKEN}; got {kind}.")
+    raise InputError(f"`encoder` must be {_TAKEN}; got {_kind(encoder)}.")
   config = encoder.get_config()
   if config["embedding_width"] != config["hidden_size"]:
     raise InputError(
@@ -78,6 +82,25 @@ def _check_encoder(encoder: tf_keras.layers.Layer) -> None:
     raise InputError(
       "`encoder` must return a dictionary; make it with `dict_outputs=True`."
     )
+
+
+def _check_embeddings(layer: tf_keras.layers.Layer) -> None:
+  # Nothing but its table is read: what else it does would be left out.
+  if type(layer) not in (
+    garden_layers.OnDeviceEmbedding,
+    tf_keras.layers.Embedding,
+  ):
+    raise InputError(
+      "`encoder` must have an `embedding_layer` that only looks up, an "
+      f"`OnDeviceEmbedding` or a Keras `Embedding`; got {_kind(layer)}."
+    )
+  config = layer.get_config()
+  for key, plain in (("scale_factor", None), ("mask_zero", False)):
+    if config.get(key, plain) != plain:
+      raise InputError(
+        f"`encoder` has an `embedding_layer` with `{key}={config[key]}`; only "
+        f"{plain} is supported."
+      )
 
 
 def _check_block(layer: tf_keras.layers.Layer) -> None:
@@ -117,7 +140,7 @@ def _block(layer: tf_keras.layers.Layer) -> parts.Block:
     output=_linear(layer._output_dense),
     output_norm=_norm(layer._output_layer_norm),
     num_heads=attention._num_heads,
-    activation=layer._inner_activation,
+    activation=tf_keras.activations.get(layer._inner_activation),
     probabilities_dropout=attention._dropout,
     attention_dropout=layer._attention_dropout.rate,
     output_dropout=layer._output_dropout.rate,

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters import checks
 from tf_adapters.config import AdapterConfig
 from tf_adapters.config import TuningConfig
 from tf_adapters.errors import InputError
@@ -15,14 +16,16 @@ from tf_adapters.modeling import garden
 from tf_adapters.modeling import inputs as inputs_lib
 from tf_adapters.modeling import strategies
 from tf_adapters.modeling.address import BLOCK_LINEARS
+from tf_adapters.modeling.borrower import Borrower
 from tf_adapters.modeling.encoder import AdapterEncoder
+from tf_adapters.modeling.parts import Parts
 from tf_adapters.validation import validate_adapter
 from tf_adapters.validation import validate_tuning
 
 
 def build(
   encoder: tf_keras.layers.Layer,
-  size: int = 64,
+  size: int | None = None,
   *,
   strategy: str = "adapter",
   head: tf_keras.layers.Layer | None = None,
@@ -62,7 +65,8 @@ def build(
   Args:
     encoder: A Model Garden `BertEncoderV2`, or the functional `BertEncoder`
       of `build_encoder` for `type: bert`.
-    size: Bottleneck size m of adapters.
+    size: Bottleneck size m of adapters; None takes 64. Of no strategy but
+      `adapter`.
     strategy: One of those above.
     head: A layer that maps the encoder's dictionary of outputs to the
       model's output, for instance `tf_adapters.Head(units=3)`; None returns
@@ -86,9 +90,16 @@ def build(
     `encoder_outputs`, the list of all blocks' outputs.
 
   Raises:
-    InputError: for an encoder or an option that is not supported.
+    InputError: for an encoder, a head or an option that is not supported.
   """
-  tuning, adapter = _configs(strategy, size, options)
+  if not (head is None or isinstance(head, tf_keras.layers.Layer)):
+    raise InputError(f"`head` must be a Keras layer or None; got {head!r}.")
+  if seed is None:
+    seed = random.randrange(1 << 30)
+  checks.whole("seed", seed)
+  if size is not None:
+    options = {"size": size, **options}
+  tuning, adapter = _configs(strategy, options)
   borrowed = garden.lay_open(encoder)
   plan = strategies.Plan(
     tuning,
@@ -96,8 +107,7 @@ def build(
     blocks=len(borrowed.blocks),
     reads_pooler=getattr(head, "reads_pooler", True),
   )
-  seed = random.randrange(1 << 30) if seed is None else seed
-  return _with_head(AdapterEncoder(borrowed, plan, seed), head)
+  return _with_head(AdapterEncoder(borrowed, plan, int(seed)), head)
 
 
 def merge(model: tf_keras.Model) -> tf_keras.Model:
@@ -112,8 +122,10 @@ def merge(model: tf_keras.Model) -> tf_keras.Model:
     `lora` saves; a task alone on its encoder is faster so.
 
   Raises:
-    InputError: for a model of another strategy.
+    InputError: for a model of another strategy, or that `build` did not make.
   """
+  if not isinstance(model, AdapterEncoder | TaskModel):
+    raise InputError(f"`model` must be one that `build` made; got {model!r}.")
   encoder = getattr(model, "encoder", model)
   tuning = encoder.plan.tuning
   if tuning.strategy != "lora":
@@ -139,7 +151,7 @@ def merge(model: tf_keras.Model) -> tf_keras.Model:
 
 
 def _configs(
-  strategy: str, size: int, options: dict[str, Any]
+  strategy: str, options: dict[str, Any]
 ) -> tuple[TuningConfig, AdapterConfig]:
   """The options of `build`, checked, as the two configurations hold them."""
   validate_tuning(TuningConfig(strategy))
@@ -154,7 +166,7 @@ def _configs(
   shared = {field.name for field in dataclasses.fields(AdapterConfig)}
   ours = {name: options[name] for name in options if name in shared}
   rest = {name: options[name] for name in options if name not in shared}
-  adapter = AdapterConfig(**{"size": size, **ours})
+  adapter = AdapterConfig(**ours)
   tuning = TuningConfig(strategy, **rest)
   validate_adapter(adapter)
   validate_tuning(tuning)
@@ -170,7 +182,7 @@ def _with_head(
   return adapted
 
 
-class TaskModel(tf_keras.Model):
+class TaskModel(Borrower):
   """An adapted encoder and a head: token ids in, the head's output out.
 
   Made by `build`, which documents it.
@@ -181,6 +193,10 @@ class TaskModel(tf_keras.Model):
     self.encoder = encoder
     self.head = head
     _build(self, encoder.inputs)
+
+  @property
+  def borrowed(self) -> Parts:
+    return self.encoder.borrowed
 
   def call(self, inputs, training=None, noise=None, compute=None):
     if getattr(self.head, "reads", None) != "every_token":

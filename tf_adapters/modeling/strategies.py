@@ -55,7 +55,7 @@ def _with_prefix(parts: Parts, plan: Plan, seeds: random.Random) -> Parts:
   for block in parts.blocks:
     layer = PrefixLayer(
       plan.tuning.length,
-      parts.hidden_size,
+      block.key.outputs,
       seeds.randrange(1 << 29),
       name="prefix",
       dtype=parts.policy,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters.errors import InputError
 from tf_adapters.modeling.address import Address
 from tf_adapters.modeling.layers.adapter import AdapterLayer
 from tf_adapters.modeling.layers.head import Head
@@ -47,12 +48,24 @@ def task_variables(model: TaskModel) -> list[TaskVariable]:
   Returns:
     Each variable once, with its name on disk, its role, and whether weight
     decay applies to it.
+
+  Raises:
+    InputError: for a model without a head, or that `build` did not make.
   """
-  found = list(_collect(model))
+  _check(model)
   trained = {id(variable) for variable in model.trainable_variables}
+  # Of what a layer has, its owner may have frozen some.
+  found = [item for item in _collect(model) if id(item.variable) in trained]
   if {id(item.variable) for item in found} != trained:
     raise AssertionError("a trained variable has no role")  # our own invariant
   return found
+
+
+def _check(model: TaskModel) -> None:
+  if not isinstance(model, TaskModel):
+    raise InputError(
+      f"`model` must be one that `build` made with a head; got {model!r}."
+    )
 
 
 def _collect(model: TaskModel) -> Iterator[TaskVariable]:
@@ -140,6 +153,9 @@ def parameter_table(model: TaskModel) -> list[Row]:
   Returns:
     Rows by role with shapes, numbers of parameters and their share of the
     encoder's; what trains first, the frozen encoder last.
+
+  Raises:
+    InputError: for a model without a head, or that `build` did not make.
   """
   total = encoder_parameters(model)
   by_role: dict[str, list[tf.Variable]] = {}
@@ -167,6 +183,7 @@ def _row(
 
 def encoder_parameters(model: TaskModel) -> int:
   """Parameters of the borrowed encoder, its pooler included."""
+  _check(model)
   return sum(
     variable.shape.num_elements()
     for _, variable in model.encoder.borrowed.named()

@@ -7,6 +7,7 @@ import types
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters import checks
 from tf_adapters import config as config_lib
 from tf_adapters import validation
 from tf_adapters.modeling import pieces
@@ -48,7 +49,7 @@ class AdapterLayer(tf_keras.layers.Layer):
     seed: Seed of the kernels; None draws one from Python's `random`.
 
   Raises:
-    InputError: for a size, rate, deviation or activation that is not allowed.
+    InputError: for an argument that is not allowed.
   """
 
   def __init__(
@@ -63,6 +64,12 @@ class AdapterLayer(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**kwargs)
+    self.supports_masking = True  # it passes a mask of positions on
+    checks.one_of("activation", activation, config_lib.ACTIVATIONS)
+    checks.finite("scale", scale)
+    checks.boolean("residual", residual)
+    if seed is not None:
+      checks.whole("seed", seed)
     validation.validate_adapter(
       config_lib.AdapterConfig(
         size=size,
@@ -71,13 +78,13 @@ class AdapterLayer(tf_keras.layers.Layer):
         dropout=dropout,
       )
     )
-    self.size = size
+    self.size = int(size)
     self.activation = activation
     self.init_stddev = init_stddev
     self.dropout = dropout
     self.scale = scale
     self.residual = residual
-    self.seed = random.randrange(1 << 30) if seed is None else seed
+    self.seed = random.randrange(1 << 30) if seed is None else int(seed)
 
   def build(self, input_shape):
     width = int(input_shape[-1])

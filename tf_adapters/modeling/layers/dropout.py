@@ -110,7 +110,7 @@ drop = fused(dropped)
 
 def _bits(x: tf.Tensor, keys: tf.Tensor) -> tf.Tensor:
   """uint32 `[rows, elements of a row]`: mix(mix(i + key 0) ^ key 1)."""
-  elements = tf.range(tf.size(x) // tf.shape(x)[0])
+  elements = tf.range(tf.reduce_prod(tf.shape(x)[1:]))  # rows may be 0
   numbers = tf.bitcast(elements, tf.uint32)[None]
   return _mix(
     tf.bitwise.bitwise_xor(_mix(numbers + keys[:, :1]), keys[:, 1:])

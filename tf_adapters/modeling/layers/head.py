@@ -4,6 +4,7 @@
 import tensorflow as tf
 import tf_keras
 
+from tf_adapters import checks
 from tf_adapters import config as config_lib
 from tf_adapters import validation
 from tf_adapters.modeling import pieces
@@ -34,7 +35,7 @@ class Head(tf_keras.layers.Layer):
     seed: Seed of W; None draws one.
 
   Raises:
-    InputError: for an input or a rate that is not allowed.
+    InputError: for an argument that is not allowed.
   """
 
   def __init__(
@@ -46,14 +47,18 @@ class Head(tf_keras.layers.Layer):
     **kwargs,
   ):
     super().__init__(**{**kwargs, "dtype": tf.float32})
+    checks.whole("units", units)
+    checks.at_least("units", units, 1)
+    if seed is not None:
+      checks.whole("seed", seed)
     validation.validate_head(
       config_lib.HeadConfig(input, dropout),
       inputs=(*config_lib.HEAD_INPUTS, "every_token"),
     )
-    self.units = units
+    self.units = int(units)
     self.reads = input
     self.dropout = dropout
-    self.seed = seed
+    self.seed = None if seed is None else int(seed)
 
   @property
   def reads_pooler(self) -> bool:

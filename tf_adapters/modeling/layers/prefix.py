@@ -10,7 +10,7 @@ from tf_adapters.modeling import pieces
 
 
 class Prefix(NamedTuple):
-  """Keys and values `[length, hidden]` that stand before a text's own."""
+  """Keys and values `[length, width]` that stand before a text's own."""
 
   keys: tf.Variable
   values: tf.Variable
@@ -21,7 +21,7 @@ class Prefix(NamedTuple):
     """Puts them before a batch's, for every text to see.
 
     Args:
-      key: `[batch, heads, seq, hidden / heads]`.
+      key: `[batch, heads, seq, width / heads]`.
       value: The same.
       bias: float32 `[batch, 1, 1 or queries, seq]`, added to the scores.
 
@@ -41,7 +41,7 @@ class PrefixLayer(tf_keras.layers.Layer):
 
       attention(Q, [P_K; K], [P_V; V])
 
-  with P_K and P_V of `length` rows: 2 · length · hidden parameters. They are
+  with P_K and P_V of `length` rows: 2 · length · width parameters. They are
   trained as they are, which the authors found less stable for generation than
   through a network that is dropped afterwards, and Liu et al. ("P-Tuning v2",
   ACL 2022) found enough for classification. They start as a normal of
@@ -52,16 +52,16 @@ class PrefixLayer(tf_keras.layers.Layer):
 
   Args:
     length: Rows.
-    hidden: Width of the block.
+    width: Of the block's keys, all heads together.
     seed: Of the keys and values.
   """
 
-  def __init__(self, length: int, hidden: int, seed: int, **kwargs):
+  def __init__(self, length: int, width: int, seed: int, **kwargs):
     super().__init__(**kwargs)
     self.keys, self.values = (
       self.add_weight(
         name,
-        [length, hidden],
+        [length, width],
         initializer=tf_keras.initializers.TruncatedNormal(
           stddev=0.02, seed=2 * seed + index
         ),
@@ -81,6 +81,7 @@ class PrefixLayer(tf_keras.layers.Layer):
 
 def _join(own: tf.Tensor, theirs: tf.Tensor) -> tf.Tensor:
   _, heads, _, width = theirs.shape
-  own = tf.cast(tf.reshape(own, [1, -1, heads, width]), theirs.dtype)
+  own = tf.reshape(own, [1, own.shape[0], heads, width])
+  own = tf.cast(own, theirs.dtype)
   own = tf.transpose(own, [0, 2, 1, 3])
   return tf.concat([tf.repeat(own, tf.shape(theirs)[0], axis=0), theirs], 2)
