@@ -8,10 +8,10 @@ import numpy as np
 import tf_keras
 
 from tf_adapters import data as data_lib
+from tf_adapters import metrics
 from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints import pretrained
 from tf_adapters.checkpoints.load import load_encoder
-from tf_adapters import metrics
 from tf_adapters.errors import InputError
 from tf_adapters.store import modules
 from tf_adapters.store.store import Store
