@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The paper's tasks as tables, their configurations, and GLUE's files."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -186,6 +187,27 @@ def test_split_keeps_every_example_once_and_repeats(tmp_path):
   assert "`--seed`" in message and "-1" in message
   message = fails(splitting.split, str(path), str(tmp_path / "c"), form)
   assert "1 examples" in message and not (tmp_path / "c").exists()
+
+
+def test_labels_that_the_training_part_lacks_are_told(tmp_path):
+  path, told = tmp_path / "a.csv", []
+  rows = [f"t{n},{'ab'[n % 2]}" for n in range(18)] + ["t18,rare", "t19,odd"]
+  path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+  for seed in range(6):
+    output = tmp_path / str(seed)
+    lines = []
+    splitting.split(str(path), str(output), seed=seed, say=lines.append)
+    found = data.read(str(output / "train.jsonl"), key="x").labels
+    lacking = {"a", "b", "rare", "odd"} - set(found)
+    assert len(lines) == bool(lacking)
+    assert all(f"`{name}`" in lines[0] for name in lacking)
+    told += lines
+  assert 0 < len(told) < 6, "the seeds do not show both"
+  labels = ("a", "b", "rare", "odd")
+  known = dataclasses.replace(data.OWN, text_b=(), labels=labels)
+  for seed in range(6):
+    output = str(tmp_path / f"known{seed}")
+    splitting.split(str(path), output, known, seed, pytest.fail)
 
 
 def write_glue(folder, name, rows=12):
