@@ -34,6 +34,12 @@ def at_least(key: str, value: int, least: int) -> None:
     raise InputError(f"`{key}` must be at least {least}; got {value}.")
 
 
+def at_most(key: str, value: int, most: int) -> None:
+  """Raises `InputError` if a value is above `most`."""
+  if value > most:
+    raise InputError(f"`{key}` must be at most {most}; got {value}.")
+
+
 def positive(key: str, value: float) -> None:
   """Raises `InputError` if a value is not finite and above 0."""
   if not (math.isfinite(value) and value > 0):
