@@ -270,6 +270,37 @@ def test_a_glue_task_from_its_files_to_its_submission(trained):
   assert [value for _, value in fields] == wanted
 
 
+def test_an_index_that_is_there_twice_is_named(trained):
+  name, folder = trained
+  path = folder / "test.tsv"
+  lines = path.read_text().splitlines()
+  path.write_text("\n".join([*lines, lines[3]]))  # its line 4
+  task = tf_adapters.load_task(f"{folder}/store", name)
+  message = fails(submission.write, task, str(path), f"{folder}/out")
+  assert f"{path}, line 14" in message and "line 4" in message
+  assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["qqp", "customer_complaints"])
+def test_rows_to_be_answered_are_not_left_out(tmp_path, name):
+  """As some of Quora's training rows are, and complaints without a text."""
+  path = tmp_path / "a.csv"
+  if name == "qqp":
+    path = tmp_path / "a.tsv"
+    rows = ["id\tquestion1\tquestion2\tis_duplicate", "0\ta\tb\t0", "1\tcut"]
+  else:
+    rows = ["Consumer complaint narrative,Issue", "a,x", ",y"]
+  path.write_text("\n".join(rows), encoding="utf-8")
+  form = tables.form(name)
+  assert data.read(str(path), key="x", form=form).texts == ["a"]
+  if name == "qqp":
+    message = fails(data.read, str(path), key="x", form=form, labelled=False)
+    assert f"{path}, line 3" in message
+  else:
+    examples = data.read(str(path), key="x", form=form, labelled=False)
+    assert examples.texts == ["a", ""]
+
+
 def test_a_submission_to_the_wrong_task_is_named(trained):
   name, folder = trained
   task = tf_adapters.load_task(f"{folder}/store", name)
