@@ -142,6 +142,26 @@ def test_bad_input_is_named(tmp_path, content, changes, named):
   assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(("candidates", "named"), [
+  ([], "`candidates`"),
+  ([Candidate("words", 1.0)], "`ngrams` must be one of `word`, `char`"),
+  ([Candidate("word", 1.0), Candidate("word", 0.0)], "`strength`"),
+  ([Candidate("word", float("nan"))], "`strength`"),
+])
+def test_bad_candidates_are_named_before_anything_is_read(candidates, named):
+  with pytest.raises(InputError, match=named):
+    run(("no.tsv", "no.tsv"), candidates)
+
+
+def test_the_largest_seed_is_scikit_learn_s(tmp_path):
+  files, few = tiny.write_task(tmp_path), [Candidate("word", 1.0)]
+  most = int(np.iinfo(np.uint32).max)
+  found = run(files, few, **{"train.seed": most})
+  assert found.metrics["accuracy"] >= 0.9
+  with pytest.raises(InputError, match=f"`train.seed` .* {most};"):
+    run(files, few, **{"train.seed": most + 1})
+
+
 def test_the_command_prints_one_json_object(tmp_path, capsys):
   train, dev = tiny.write_task(tmp_path)
   words = ["baseline", f"data.train={train}", f"data.eval={dev}"]

@@ -129,6 +129,7 @@ def test_pairs_are_tokenised_with_the_first_text_s_length():
 @pytest.mark.parametrize(("bad", "named"), [
   (5, "must be text; got 5"),
   (None, "must be text; got None"),
+  (b"a", "must be text; got b'a'"),
   ([b"a"], "must be text; got [b'a']"),
   ("a\ud83d", "holds U+D83D, half of a surrogate pair"),
   ("caf\udce9", "holds U+DCE9"),  # a byte of a shell that is not UTF-8

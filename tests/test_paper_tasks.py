@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The paper's tasks as tables, their configurations, and GLUE's files."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -188,6 +189,27 @@ def test_split_keeps_every_example_once_and_repeats(tmp_path):
   assert "1 examples" in message and not (tmp_path / "c").exists()
 
 
+def test_labels_that_the_training_part_lacks_are_told(tmp_path):
+  path, told = tmp_path / "a.csv", []
+  rows = [f"t{n},{'ab'[n % 2]}" for n in range(18)] + ["t18,rare", "t19,odd"]
+  path.write_text("\n".join(["text,label", *rows]), encoding="utf-8")
+  for seed in range(6):
+    output = tmp_path / str(seed)
+    lines = []
+    splitting.split(str(path), str(output), seed=seed, say=lines.append)
+    found = data.read(str(output / "train.jsonl"), key="x").labels
+    lacking = {"a", "b", "rare", "odd"} - set(found)
+    assert len(lines) == bool(lacking)
+    assert all(f"`{name}`" in lines[0] for name in lacking)
+    told += lines
+  assert 0 < len(told) < 6, "the seeds do not show both"
+  labels = ("a", "b", "rare", "odd")
+  known = dataclasses.replace(data.OWN, text_b=(), labels=labels)
+  for seed in range(6):
+    output = str(tmp_path / f"known{seed}")
+    splitting.split(str(path), output, known, seed, pytest.fail)
+
+
 def write_glue(folder, name, rows=12):
   """GLUE's train, dev and test files of a task, made up."""
   good, bad = ("the film is good very", "1"), ("a sad play it was", "0")
@@ -246,6 +268,37 @@ def test_a_glue_task_from_its_files_to_its_submission(trained):
     wanted = [f"{min(max(a['value'], 0), 5):.3f}" for a in answers]
     assert all(0 <= float(value) <= 5 for _, value in fields)
   assert [value for _, value in fields] == wanted
+
+
+def test_an_index_that_is_there_twice_is_named(trained):
+  name, folder = trained
+  path = folder / "test.tsv"
+  lines = path.read_text().splitlines()
+  path.write_text("\n".join([*lines, lines[3]]))  # its line 4
+  task = tf_adapters.load_task(f"{folder}/store", name)
+  message = fails(submission.write, task, str(path), f"{folder}/out")
+  assert f"{path}, line 14" in message and "line 4" in message
+  assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["qqp", "customer_complaints"])
+def test_rows_to_be_answered_are_not_left_out(tmp_path, name):
+  """As some of Quora's training rows are, and complaints without a text."""
+  path = tmp_path / "a.csv"
+  if name == "qqp":
+    path = tmp_path / "a.tsv"
+    rows = ["id\tquestion1\tquestion2\tis_duplicate", "0\ta\tb\t0", "1\tcut"]
+  else:
+    rows = ["Consumer complaint narrative,Issue", "a,x", ",y"]
+  path.write_text("\n".join(rows), encoding="utf-8")
+  form = tables.form(name)
+  assert data.read(str(path), key="x", form=form).texts == ["a"]
+  if name == "qqp":
+    message = fails(data.read, str(path), key="x", form=form, labelled=False)
+    assert f"{path}, line 3" in message
+  else:
+    examples = data.read(str(path), key="x", form=form, labelled=False)
+    assert examples.texts == ["a", ""]
 
 
 def test_a_submission_to_the_wrong_task_is_named(trained):

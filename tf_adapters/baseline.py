@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tf_adapters import checks
 from tf_adapters import config as config_lib
 from tf_adapters import data
 from tf_adapters import metrics
@@ -41,9 +42,10 @@ class Candidate:
   strength: float
 
 
+NGRAMS = ("word", "char", "both")
 CANDIDATES = tuple(
   Candidate(ngrams, strength)
-  for ngrams in ("word", "char", "both")
+  for ngrams in NGRAMS
   for strength in (1.0, 10.0, 100.0)
 )
 
@@ -83,11 +85,14 @@ def train_baseline(
     its parameters; of an encoder, an epoch and a store there are none.
 
   Raises:
-    InputError: for data that is not allowed, or without a dev set.
+    InputError: for data, a seed or candidates that are not allowed, or
+      without a dev set.
   """
   began = time.perf_counter()
   if not isinstance(config, config_lib.Config):
     config = settings_lib.from_dict(config)
+  checks.at_most("train.seed", config.train.seed, 2**32 - 1)  # scikit-learn's
+  _check_candidates(candidates)
   inputs = run_inputs.read(config, overwrite=True)
   _check(inputs)
   reporter = reporter or reporting.Reporter()
@@ -119,6 +124,14 @@ def train_baseline(
     metric=inputs.metric,
     chosen=dataclasses.asdict(candidate),
   )
+
+
+def _check_candidates(candidates: Sequence[Candidate]) -> None:
+  if not candidates:
+    raise InputError("`candidates` must name at least one; got none.")
+  for candidate in candidates:
+    checks.one_of("ngrams", candidate.ngrams, NGRAMS)
+    checks.positive("strength", candidate.strength)
 
 
 def _check(inputs: Inputs) -> None:

@@ -47,6 +47,12 @@ def finite(key: str, value: float) -> None:
     raise InputError(f"`{key}` must be a finite number; got {value!r}.")
 
 
+def at_most(key: str, value: int, most: int) -> None:
+  """Raises `InputError` if a value is above `most`."""
+  if value > most:
+    raise InputError(f"`{key}` must be at most {most}; got {value}.")
+
+
 def positive(key: str, value: float) -> None:
   """Raises `InputError` if a value is not finite and above 0."""
   if not (_is_number(value) and math.isfinite(value) and value > 0):

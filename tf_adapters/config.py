@@ -182,7 +182,8 @@ class TrainConfig:
     warmup: Share of all steps that warm up.
     weight_decay: Decoupled, on kernels only.
     clip_norm: Global norm to which gradients are clipped.
-    seed: Of initialisation, order of examples and dropout.
+    seed: Of initialisation, order of examples and dropout; below 2**63, of a
+      baseline below 2**32.
     strategy: `one_device`, `mirrored`, `multi_worker_mirrored` or `tpu`.
     replicas: Devices of `mirrored`; 0 takes all GPUs, or one CPU. More than
       one without a GPU splits the CPU into that many virtual devices.

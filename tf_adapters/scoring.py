@@ -1,7 +1,10 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """A task of a store in this process: `load_task`, `evaluate`, `predict`."""
 
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -163,8 +166,9 @@ class LoadedTask:
     }
 
   def _check(self, texts, texts_b) -> None:
-    if isinstance(texts, str) or isinstance(texts_b, str):
-      raise InputError("`texts` must be a list of texts; got one text.")
+    _check_list("texts", texts)
+    if texts_b is not None:
+      _check_list("texts_b", texts_b)
     if (texts_b is not None) != (self.columns.text_b is not None):
       wants = "pairs of texts" if self.columns.text_b else "single texts"
       raise InputError(f"the task {self.name!r} takes {wants}.")
@@ -181,6 +185,17 @@ class LoadedTask:
       labels = self.task.labels
       return dict(zip(labels, value.tolist(), strict=True))
     return value if isinstance(value, str) else value.item()
+
+
+def _check_list(name: str, texts: Any) -> None:
+  if isinstance(texts, str | bytes):
+    raise InputError(f"`{name}` must be a list of texts; got one text.")
+  sized = isinstance(texts, Sized) and isinstance(texts, Iterable)
+  if not sized or isinstance(texts, Mapping):
+    raise InputError(
+      f"`{name}` must be a list of texts, or a sequence like one; got "
+      f"{texts!r:.60}."
+    )
 
 
 def load_task(

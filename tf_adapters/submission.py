@@ -30,7 +30,8 @@ def write(
     form: The GLUE task; None takes the module's `data.form`.
 
   Raises:
-    InputError: if the task's answers are not those of the GLUE task.
+    InputError: if the task's answers are not those of the GLUE task, or the
+      test set has an index twice.
   """
   table = _table(task, form)
   examples = task.read(source, "--input", labelled=False, form=table.name)
@@ -76,15 +77,21 @@ def _listed(labels) -> str:
 def _indices(examples: data_lib.Examples) -> list[int]:
   if examples.indices is None:
     return list(range(len(examples)))
-  indices = []
+  lines: dict[int, int] = {}
   for line, value in zip(examples.lines, examples.indices, strict=True):
     if not value.strip().isdecimal():
       raise InputError(
         f"{examples.where(line)}: the index must be a whole number; got "
         f"{value!r}."
       )
-    indices.append(int(value))
-  return indices
+    index = int(value)
+    if index in lines:
+      raise InputError(
+        f"{examples.where(line)}: the index {index} is that of "
+        f"{examples.unit} {lines[index]} too."
+      )
+    lines[index] = line
+  return list(lines)
 
 
 def _prediction(table: Table, answer: dict) -> str:

@@ -33,6 +33,7 @@ def validate(config: config_lib.Config) -> None:
     checks.share(f"train.{key}", getattr(config.train, key))
   checks.at_least("train.replicas", config.train.replicas, 0)
   checks.at_least("train.seed", config.train.seed, 0)
+  checks.at_most("train.seed", config.train.seed, 2**63 - 1)
 
 
 def _validate_lengths(config: config_lib.Config) -> None:

@@ -165,9 +165,16 @@ def split(options: argparse.Namespace) -> Iterator[str]:
   """Runs `tf-adapters split`."""
   from tf_adapters.data import splitting
   from tf_adapters.tasks import tables  # imports TensorFlow
+  from tf_adapters.training import reporting
 
   form = tables.form(options.form, "--form")
-  parts = splitting.split(options.file, options.output, form, options.seed)
+  parts = splitting.split(
+    options.file,
+    options.output,
+    form,
+    options.seed,
+    say=reporting.Reporter().say,
+  )
   if options.json:
     yield json_line({"path": options.output, "examples": parts})
   else:

@@ -95,11 +95,13 @@ def read(
     columns: The columns to read; None finds them by `config` and `form`.
     config: Names of columns where they are set.
     form: In which the source is.
-    labelled: Whether to read labels.
+    labelled: Whether to read labels; without, no row is left out.
 
   Raises:
     InputError: with file and line, for whatever cannot be read.
   """
+  if not labelled and form is not OWN:  # every row is to be answered
+    form = dataclasses.replace(form, skip_short=False, skip_empty=False)
   if isinstance(source, str):
     records = records_lib.read(source, key, form)
   else:

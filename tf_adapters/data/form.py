@@ -23,8 +23,8 @@ class Form:
     values: The label of each value that stands for one in files.
     skip: Values of the label whose rows are no examples.
     skip_short: Whether a row with fewer fields than the header is left out
-      (some of Quora's are cut) and no error.
-    skip_empty: Whether a row without a text is left out.
+      (some of Quora's are cut) and no error; not where labels are not read.
+    skip_empty: Whether a row without a text is left out; likewise.
     format: `tsv`, `csv`, `jsonl` or `parquet`; empty goes by the suffix.
     encoding: Of text files.
     header: Columns of a file without a header. A first line that names a

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from tf_adapters.data.examples import read
 from tf_adapters.data.form import OWN
 from tf_adapters.data.form import Form
 from tf_adapters.errors import InputError
+
+_SHOWN = 5  # labels that are named
 
 
 def sizes(count: int) -> tuple[int, int, int]:
@@ -26,7 +29,11 @@ def sizes(count: int) -> tuple[int, int, int]:
 
 
 def split(
-  path: str, output: str, form: Form = OWN, seed: int = 0
+  path: str,
+  output: str,
+  form: Form = OWN,
+  seed: int = 0,
+  say: Callable[[str], None] = lambda message: None,
 ) -> dict[str, int]:
   """Writes `train.jsonl`, `dev.jsonl` and `test.jsonl` into a new folder.
 
@@ -38,6 +45,8 @@ def split(
     output: A folder that is not there yet.
     form: In which the file is.
     seed: Of the order; the same seed makes the same files.
+    say: Gets a line where dev or test have labels that train lacks, by which
+      a classification refuses them.
 
   Returns:
     Examples by file.
@@ -68,7 +77,25 @@ def split(
       content = "\n".join([*lines, ""]).encode()
       (aside / f"{name}.jsonl").write_bytes(content)
     files.publish(aside, place)
+  _tell_unseen(examples, parts["train"], form, say)
   return {name: len(rows) for name, rows in parts.items()}
+
+
+def _tell_unseen(
+  examples: Examples,
+  train: np.ndarray,
+  form: Form,
+  say: Callable[[str], None],
+) -> None:
+  seen = {*form.labels, *(examples.labels[row] for row in train)}
+  unseen = [name for name in dict.fromkeys(examples.labels) if name not in seen]
+  if unseen:
+    shown = ", ".join(f"`{name}`" for name in unseen[:_SHOWN])
+    more = f" and {len(unseen) - _SHOWN} more" if len(unseen) > _SHOWN else ""
+    say(
+      f"no training example has the label {shown}{more}; a classification "
+      "refuses dev and test sets that have one, another --seed may not."
+    )
 
 
 def _line(examples: Examples, row: int) -> str:

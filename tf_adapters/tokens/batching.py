@@ -92,15 +92,13 @@ def in_chunks(
   return [np.concatenate(part) for part in zip(*chunks, strict=True)]
 
 
-def _encoded(name: str, texts: Sequence[str | bytes]) -> list[bytes]:
+def _encoded(name: str, texts: Sequence[str]) -> list[bytes]:
   encoded = []
   for number, text in enumerate(texts, start=1):
     what = f"text {number} of `{name}`"
-    if isinstance(text, str):
-      text = utf8.encode(what, text)
-    if not isinstance(text, bytes):
+    if not isinstance(text, str):
       raise InputError(f"{what} must be text; got {text!r:.60}.")
-    encoded.append(text)
+    encoded.append(utf8.encode(what, text))
   return encoded
 
 
