@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import fcntl
+import filecmp
 import glob
 import hashlib
 import os
@@ -114,6 +115,20 @@ def publish(aside: pathlib.Path, place: pathlib.Path) -> None:
 def _taken(place: pathlib.Path) -> FileExistsError:
   number = errno.EEXIST
   return FileExistsError(number, os.strerror(number), str(place))
+
+
+def are_same(folder: pathlib.Path, other: pathlib.Path) -> bool:
+  """Whether two folders hold files of the same names and bytes, and no more.
+
+  Args:
+    folder: One of files alone.
+    other: Any other path.
+  """
+  names = sorted(os.listdir(folder))
+  if not other.is_dir() or sorted(os.listdir(other)) != names:
+    return False
+  same, _, _ = filecmp.cmpfiles(folder, other, names, shallow=False)
+  return same == names
 
 
 @contextlib.contextmanager

@@ -77,19 +77,37 @@ class Store:
       encoder: `fingerprint`, `source` and `copied`.
       write_copy: Called with an empty folder to fill with the encoder, if
         it is to be copied, else None.
+
+    Raises:
+      InputError: if a folder `encoder` is there that is not this copy; it
+        stays as it was.
     """
     with self._lock():
       if self.exists:
         return
       if write_copy is not None:
-        # One without a store.json is what a crash left; it may be any.
-        shutil.rmtree(self.path / "encoder", ignore_errors=True)
-        files.remove_left_aside(self.path, "encoder")
-        with files.folder_aside(self.path, "encoder") as aside:
-          write_copy(aside)
-          files.publish(aside, self.path / "encoder")
+        self._place_copy(encoder["source"], write_copy)
       tree = {"format": task_module.FORMAT, "encoder": encoder}
       files.write_file(self.path / "store.json", json_files.encode(tree))
+
+  def _place_copy(self, source: str, write_copy) -> None:
+    """Writes `encoder/`; one that is there is never removed.
+
+    A copy that a crash left without a store.json is whole, for it was
+    renamed, and so the same to the byte as the one that is written now.
+    """
+    place = self.path / "encoder"
+    is_source = pathlib.Path(source).resolve().is_relative_to(place.resolve())
+    files.remove_left_aside(self.path, "encoder")
+    with files.folder_aside(self.path, "encoder") as aside:
+      write_copy(aside)
+      if not place.exists():
+        files.publish(aside, place)
+      elif is_source or not files.are_same(aside, place):
+        raise InputError(
+          f"`store`: {str(place)!r} is there without a store.json, and is no "
+          "copy of the encoder; name another folder, or move it away."
+        )
 
   def encoder(self) -> dict[str, Any]:
     """`fingerprint`, `source` and `copied` of its encoder."""
