@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The trainer's options change how a run is computed, not what it learns."""
 
+import errno
+import resource
 import shutil
 
 import numpy as np
@@ -152,6 +154,39 @@ def test_curves_that_cannot_be_written_are_named(encoder, tmp_path):
   with pytest.raises(OSError) as caught:
     loop.fit(make_trainer(encoder), tmp_path)
   assert caught.value.filename == str(tmp_path / "curves/train")
+
+
+def test_the_disk_keeps_the_prefix_s_place_before_it_is_filled(
+  encoder, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(prefix_cache, "_MOST_IN_MEMORY", 0)
+  tokens = make_tokens(400)
+  size = 4 * len(tokens.ids) * tiny.HIDDEN
+  kept = []
+
+  def fill(*_):
+    (path,) = (tmp_path / "prefix").iterdir()
+    kept.append(512 * path.stat().st_blocks)
+
+  monkeypatch.setattr(prefix_cache, "_fill", fill)
+  outputs(encoder, tokens, tmp_path / "prefix")
+  assert kept[0] >= size
+
+
+def test_a_prefix_that_finds_no_room_leaves_nothing(
+  encoder, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(prefix_cache, "_MOST_IN_MEMORY", 0)
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+  try:
+    with pytest.raises(OSError) as caught:
+      outputs(encoder, make_tokens(400), tmp_path / "prefix")
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert caught.value.errno == errno.EFBIG
+  assert caught.value.filename.startswith(str(tmp_path / "prefix"))
+  assert not list((tmp_path / "prefix").iterdir())
 
 
 # --- The cached prefix -------------------------------------------------------

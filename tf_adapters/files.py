@@ -33,17 +33,23 @@ def sync(path: str | os.PathLike) -> None:
 
 def write_file(path: pathlib.Path, content: bytes) -> None:
   """Replaces `path` by `content`, whole or not at all."""
+  with file_aside(path) as aside:
+    aside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def file_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields an empty file, which at the end replaces `path` or is gone."""
   with _naming(path):
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=_aside(path))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_aside(path))
+    os.close(descriptor)
     try:
-      with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-      os.chmod(aside, 0o644)  # mkstemp's 0600 would shut out a server's user
-      os.replace(aside, path)
+      yield pathlib.Path(name)
+      sync(name)
+      os.chmod(name, 0o644)  # mkstemp's 0600 would shut out a server's user
+      os.replace(name, path)
     except BaseException:
-      os.unlink(aside)
+      os.unlink(name)
       raise
   sync(path.parent)
 
