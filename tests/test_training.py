@@ -20,6 +20,7 @@ from tf_adapters.config import TrainConfig
 from tf_adapters.modeling import tuning
 from tf_adapters.training import optimizer as optimizer_lib
 from tf_adapters.training import reporting
+from tf_adapters.training import run_inputs
 from tf_adapters.training.reporting import Silent
 
 
@@ -228,6 +229,56 @@ def test_checkpoints_hold_nothing_frozen(encoder_folder, task_files, tmp_path):
   # The variables, the best epoch's and Adam's two moments; some counters.
   assert 4 * result.trainable_parameters <= numbers
   assert numbers < 4 * result.trainable_parameters + 20
+
+
+class Counting(Silent):
+  """Counts steps; `at` one of them it does what it is told."""
+
+  def __init__(self, at=None, do=None):
+    super().__init__()
+    self.count, self.first, self.said = 0, None, []
+    self._at, self._do = at, do
+
+  def running(self, steps, done):
+    self.first = done
+    return super().running(steps, done)
+
+  def say(self, message):
+    self.said.append(message)
+
+  def step(self, loss, rate):
+    super().step(loss, rate)
+    self.count += 1
+    if self.count == self._at:
+      self._do()
+
+
+def stop():
+  raise KeyboardInterrupt
+
+
+def test_a_name_that_is_taken_is_refused_before_the_first_step(
+  encoder_folder, task_files, tmp_path, monkeypatch
+):
+  tree = settings(encoder_folder, task_files, tmp_path, **{"train.epochs": 1})
+
+  def refused(tree, overwrite):
+    reporter = Counting()
+    with pytest.raises(tf_adapters.InputError, match="'mood'"):
+      tf_adapters.train(tree, overwrite=overwrite, reporter=reporter)
+    assert reporter.count == 0
+
+  real = run_inputs.read
+
+  def read_early(*arguments):  # then another run begins and ends
+    monkeypatch.undo()
+    inputs = real(*arguments)
+    tf_adapters.train(tree, reporter=Silent())
+    return inputs
+
+  monkeypatch.setattr(run_inputs, "read", read_early)
+  refused(tree, False)
+  refused({**tree, "task.name": "Mood"}, True)
 
 
 def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):

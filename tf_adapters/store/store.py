@@ -152,27 +152,36 @@ class Store:
       if _NAME.fullmatch(entry.name) and (entry / "module.json").exists()
     )
 
-  def check_free(self, task: str) -> None:
-    """Raises `InputError` if `task` is taken (or differs only in case)."""
+  def check_free(self, task: str, overwrite: bool = False) -> None:
+    """Raises `InputError` if a task of this name may not be saved.
+
+    Args:
+      task: The name. One that differs from a task's only in case is taken.
+      overwrite: Whether a task of exactly this name may be there.
+    """
     if self.exists:
       with self._reading():
-        self._check_free(task)
+        self._check_free(task, overwrite)
 
-  def _check_free(self, task: str) -> None:
+  def _check_free(self, task: str, overwrite: bool) -> None:
     folder = self.path / "tasks"
-    taken = [entry.name for entry in folder.glob("[!.]*")]
-    for name in taken:
-      if name.lower() == task.lower():
+    for name in sorted(entry.name for entry in folder.glob("[!.]*")):
+      if name == task and not overwrite:
         raise InputError(
           f"the store {str(self.path)!r} has a task {name!r} already; "
           "`--overwrite` replaces a task of the same name."
+        )
+      if name != task and name.lower() == task.lower():
+        raise InputError(
+          f"the store {str(self.path)!r} has a task {name!r}, from which "
+          f"`task.name` {task!r} differs only in case; give another name."
         )
 
   def save(self, module: Module, overwrite: bool = False) -> None:
     """Writes a task module, whole or not at all.
 
     Raises:
-      InputError: if the task is there and `overwrite` is false.
+      InputError: as `check_free`.
     """
     check_name(module.task)
     folder = self.path / "tasks"
@@ -180,10 +189,11 @@ class Store:
     # Written under the lock, so that what is there aside is of the dead.
     with self._lock():
       self._recover_locked()
+      self._check_free(module.task, overwrite)
       files.remove_left_aside(folder, module.task)
       with files.folder_aside(folder, module.task) as aside:
         task_module.write(module, aside)
-        if overwrite and place.exists():
+        if place.exists():
           files.sync_tree(aside)
           retired = folder / f".{module.task}.old"
           os.rename(place, retired)
@@ -191,7 +201,6 @@ class Store:
           files.sync(folder)
           shutil.rmtree(retired)
         else:
-          self._check_free(module.task)
           files.publish(aside, place)
 
   def describe(self, task: str) -> dict[str, Any]:

@@ -187,6 +187,7 @@ def _run_and_save(
   _create_store(store, inputs.config, encoder)
   folder = store.run_folder(name)
   with _only_run(folder, name):
+    store.check_free(name, overwrite)  # another run may just have ended
     # Before `fit`, until which no other worker looks into the folder.
     _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
     result = loop.fit(trainer, folder)
