@@ -364,6 +364,27 @@ def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):
   assert tf_adapters.Store(tmp_path / "s").tasks() == []
 
 
+@pytest.mark.parametrize("dev", [True, False])
+def test_a_run_whose_last_step_diverges_says_so(
+  encoder_folder, task_files, tmp_path, dev
+):
+  """Its loss, taken before the step, is finite; its module would not be."""
+  changes = {
+    "train.learning_rate": 1e38,
+    "train.epochs": 1,
+    "train.batch_size": 1000,
+    "data.eval": task_files[1] if dev else "",
+  }
+  reporter = Counting()
+  with pytest.raises(tf_adapters.InputError, match="at step 1; lower `train"):
+    tf_adapters.train(
+      settings(encoder_folder, task_files, tmp_path / "s", **changes),
+      reporter=reporter,
+    )
+  assert reporter.count == 1
+  assert tf_adapters.Store(tmp_path / "s").tasks() == []
+
+
 _LOSSES = """
 import json, sys
 import tf_adapters

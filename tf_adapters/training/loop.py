@@ -121,7 +121,7 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
 
   Raises:
     InputError: if workers find different checkpoints there, or one that is
-      damaged.
+      damaged, or for a run that diverges.
     OSError: for checkpoints or curves that cannot be written.
   """
   trainer.cache_prefix(folder / "prefix")
@@ -236,10 +236,14 @@ def _is_checkpoint(trainer: Trainer, step: int) -> bool:
 def _evaluate(
   trainer: Trainer, controller: orbit.Controller, best: _BestEpoch, epoch: int
 ) -> None:
+  step = int(trainer.optimizer.iterations.numpy())
   if trainer.problem.dev is None:
+    norm = float(tf.linalg.global_norm(trainer.trained))
+    trainer.check("norm of what trains", norm, step)
     best.offer(epoch, float(epoch))  # the last epoch is the best
     return
   scores = controller.evaluate()
+  trainer.check("dev loss", scores["loss"], step)
   metric = trainer.problem.metric
   score = metrics_lib.rank(metric, scores[metric])
   trainer.reporter.evaluation(epoch, scores, best.offer(epoch, score))

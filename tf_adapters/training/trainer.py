@@ -204,7 +204,7 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
       self._count(plans, time.perf_counter() - began)
       for loss in found.tolist():
         losses.append(loss)
-        self._check(loss, start + len(losses))
+        self.check("loss", loss, start + len(losses))
         self.reporter.step(loss, self.examples_per_s)
     return {
       "loss": np.mean(losses),
@@ -279,10 +279,11 @@ class Trainer(orbit.AbstractTrainer, orbit.AbstractEvaluator):
     targets, weights = inputs.pop("targets"), inputs.pop("weights")
     return self._loop(inputs, targets, weights, totals).numpy()
 
-  def _check(self, loss: float, step: int) -> None:
-    if not math.isfinite(loss):
+  def check(self, what: str, value: float, step: int) -> None:
+    """Raises `InputError` unless `value` is finite."""
+    if not math.isfinite(value):
       raise InputError(
-        f"the loss became {loss} at step {step}; lower "
+        f"the {what} became {value} at step {step}; lower "
         f"`train.learning_rate` (it is {self.config.learning_rate})."
       )
 
