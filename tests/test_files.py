@@ -11,12 +11,16 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.test_store import ENCODER
+from tests.test_store import fails
 from tests.test_store import make_module
 from tests.test_store import snapshot
 from tf_adapters import files
@@ -47,6 +51,16 @@ OVERWRITE = """
 print("ready", flush=True)
 for value in range(int(sys.argv[2]), 10**9):
   store.save(module("mood", value), overwrite=True)
+"""
+# Dies at the step of its work that its second argument numbers.
+COUNTED = """
+    left = int(sys.argv[2])
+    def count(event, _):
+      global left
+      left -= event.startswith(("os.", "open", "shutil.", "fcntl."))
+      if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
 """
 
 
@@ -227,19 +241,12 @@ def test_kills_while_overwriting_leave_the_old_or_the_new_whole(store):
 
 @pytest.mark.parametrize("task", ["mood", "new"])
 def test_a_kill_at_any_step_of_a_saving_leaves_no_half(store, task):
-  code = """
-    left = int(sys.argv[3])
-    def count(event, _):
-      global left
-      left -= event.startswith(("os.", "open", "shutil.", "fcntl."))
-      if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    sys.addaudithook(count)
-    store.save(module(sys.argv[2], 2), overwrite=True)
+  code = COUNTED + """
+    store.save(module(sys.argv[3], 2), overwrite=True)
   """
   outcomes = []
   for step in range(1, 100):
-    with Child(code, store.path, task, step) as child:
+    with Child(code, store.path, step, task) as child:
       child.process.wait()
     names = store.tasks()
     assert names in (["mood"], ["mood", task])
@@ -312,12 +319,75 @@ def test_of_two_that_create_a_store_at_once_one_makes_all_of_it(tmp_path):
   assert sorted(os.listdir(store.path)) == [".lock", "encoder", "store.json"]
 
 
-def test_a_copy_that_a_crash_left_is_not_taken_for_the_encoder(tmp_path):
-  store = Store(tmp_path / "store")
-  (store.path / "encoder").mkdir(parents=True)
-  (store.path / "encoder/stale").write_text("x")
-  store.create({**ENCODER, "copied": True}, lambda to: (to / "a").touch())
-  assert os.listdir(store.encoder_path()) == ["a"]
+def write_a(folder):
+  (folder / "a").write_text("a")
+
+
+def test_a_kill_at_any_step_of_a_creation_is_survived(tmp_path):
+  code = COUNTED + """
+    encoder = {"fingerprint": "f", "source": "x", "copied": True}
+    store.create(encoder, lambda folder: (folder / "a").write_text("a"))
+  """
+  published_first = False
+  for step in range(1, 100):
+    store = Store(tmp_path / str(step))
+    with Child(code, store.path, step) as child:
+      child.process.wait()
+    published_first |= (store.path / "encoder").exists() and not store.exists
+    store.create({**ENCODER, "copied": True}, write_a)
+    names = sorted(os.listdir(store.path))
+    assert [name for name in names if ".json." not in name] == [
+      ".lock", "encoder", "store.json"
+    ]
+    assert sorted(os.listdir(store.encoder_path())) == ["a"]
+    if child.process.returncode == 0:
+      break
+    assert child.process.returncode == -signal.SIGKILL
+  assert step > 10 and published_first
+
+
+CONTENTS = st.dictionaries(
+  st.sampled_from(["a", "b", "in/a"]), st.sampled_from(["", "a", "b"])
+)
+
+
+@given(CONTENTS, st.sampled_from(["x", "encoder", "encoder/in"]))
+def test_an_encoder_that_is_no_copy_is_refused_and_untouched(own, source):
+  with tempfile.TemporaryDirectory() as folder:
+    store = Store(folder)
+    place = store.path / "encoder"
+    place.mkdir()
+    for name, content in own.items():
+      (place / name).parent.mkdir(exist_ok=True)
+      (place / name).write_text(content)
+    before = snapshot(store.path)
+    fields = {**ENCODER, "source": str(store.path / source), "copied": True}
+    if own == {"a": "a"} and source == "x":  # what a crash would have left
+      store.create(fields, write_a)
+      assert store.exists
+    else:
+      assert repr(str(place)) in fails(store.create, fields, write_a)
+      assert snapshot(store.path) == before
+    assert snapshot(place) == {
+      key.removeprefix("encoder/"): value
+      for key, value in before.items()
+      if key.startswith("encoder/")
+    }
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_file_or_a_link_where_the_copy_goes_is_refused(tmp_path, kind):
+  place = tmp_path / "store/encoder"
+  place.parent.mkdir()
+  if kind == "file":
+    place.write_text("a")
+  else:
+    (tmp_path / "own").mkdir()
+    place.symlink_to(tmp_path / "own")
+  before = snapshot(tmp_path)
+  fields = {**ENCODER, "copied": True}
+  assert repr(str(place)) in fails(Store(place.parent).create, fields, write_a)
+  assert snapshot(tmp_path) == before
 
 
 @pytest.mark.parametrize("task", ["mood", "new"])

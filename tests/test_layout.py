@@ -40,7 +40,7 @@ ROWS = (
   ("training.portions", "training.memory", "training.reporting"),
   ("training.distribution",),
   ("training.inference", "training.prefix_cache", "training.run_inputs"),
-  ("training.optimizer", "training.gradients"),
+  ("training.optimizer", "training.gradients", "training.resuming"),
   ("training.trainer",),
   ("training.loop",),
   ("training.runs",),

@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -169,6 +170,19 @@ def test_curves_are_what_was_written_every_point_of_it(store):
   steps = list(range(0, 2020, 10))
   assert found["train/loss"] == (steps, [step / 8192 for step in steps])
   assert found["dev/accuracy"] == ([1000, 2000], [1000 / 8192, 2000 / 8192])
+
+
+def test_of_a_step_that_was_run_again_the_last_point_counts(tmp_path):
+  folder = tmp_path / "runs/mood/curves/train"
+  for value, steps in ((1.0, (40, 50, 60)), (2.0, (30, 50, 55, 70))):
+    with tf.summary.create_file_writer(str(folder)).as_default():
+      for step in steps:
+        tf.summary.scalar("loss", value, step)
+    time.sleep(1.1)  # the files' names, and so their order, count seconds
+  found = curves.read(tmp_path, "mood")
+  assert found["train/loss"] == (
+    [30, 40, 50, 55, 60, 70], [2.0, 1.0, 2.0, 2.0, 1.0, 2.0]
+  )
 
 
 def test_a_picture_of_curves(store, tmp_path):

@@ -1,6 +1,10 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The trainer's options change how a run is computed, not what it learns."""
 
+import errno
+import resource
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -85,6 +89,104 @@ def test_bfloat16_learns_something_close(encoder, plain, tmp_path):
   found = trained(make_trainer(encoder, precision="bfloat16"), tmp_path)
   change = [np.abs(a - b).max() for a, b in zip(found, plain, strict=True)]
   assert 0 < max(change) < 0.05
+
+
+# --- Disks that are full or damaged -------------------------------------------
+
+
+class Stopping(Silent):
+  """Ends a run at its seventh step."""
+
+  def step(self, loss, rate):
+    super().step(loss, rate)
+    self.count = getattr(self, "count", 0) + 1
+    if self.count == 7:
+      raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="module")
+def interrupted(encoder, tmp_path_factory):
+  folder = tmp_path_factory.mktemp("interrupted")
+  trainer = make_trainer(encoder)
+  trainer.reporter = Stopping()
+  with pytest.raises(KeyboardInterrupt):
+    loop.fit(trainer, folder)
+  return folder
+
+
+def cut(path, place):
+  path.write_bytes(path.read_bytes()[:place])
+
+
+def flip(path, place):
+  content = bytearray(path.read_bytes())
+  content[place] ^= 1
+  path.write_bytes(content)
+
+
+def remove(path, place):
+  del place
+  path.unlink()
+
+
+@pytest.mark.parametrize("kind", ["data*", "index"])
+@pytest.mark.parametrize(
+  "damage,place",
+  [(cut, 0), (cut, 700), (cut, -1), (flip, 10), (flip, 150), (remove, 0)],
+  ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_damaged_checkpoint_is_named(
+  encoder, interrupted, tmp_path, kind, damage, place
+):
+  folder = tmp_path / "run"
+  shutil.copytree(interrupted, folder)
+  checkpoints = folder / "checkpoints"
+  (path,) = checkpoints.glob(f"ckpt-*.{kind}")
+  damage(path, place)
+  with pytest.raises(InputError) as caught:
+    loop.fit(make_trainer(encoder), folder)
+  assert str(caught.value).startswith(f"{checkpoints}: ")
+  assert len(str(caught.value).splitlines()) == 1
+
+
+def test_curves_that_cannot_be_written_are_named(encoder, tmp_path):
+  (tmp_path / "curves").write_text("no folder")
+  with pytest.raises(OSError) as caught:
+    loop.fit(make_trainer(encoder), tmp_path)
+  assert caught.value.filename == str(tmp_path / "curves/train")
+
+
+def test_the_disk_keeps_the_prefix_s_place_before_it_is_filled(
+  encoder, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(prefix_cache, "_MOST_IN_MEMORY", 0)
+  tokens = make_tokens(400)
+  size = 4 * len(tokens.ids) * tiny.HIDDEN
+  kept = []
+
+  def fill(*_):
+    (path,) = (tmp_path / "prefix").iterdir()
+    kept.append(512 * path.stat().st_blocks)
+
+  monkeypatch.setattr(prefix_cache, "_fill", fill)
+  outputs(encoder, tokens, tmp_path / "prefix")
+  assert kept[0] >= size
+
+
+def test_a_prefix_that_finds_no_room_leaves_nothing(
+  encoder, monkeypatch, tmp_path
+):
+  monkeypatch.setattr(prefix_cache, "_MOST_IN_MEMORY", 0)
+  limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+  try:
+    with pytest.raises(OSError) as caught:
+      outputs(encoder, make_tokens(400), tmp_path / "prefix")
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+  assert caught.value.errno == errno.EFBIG
+  assert caught.value.filename.startswith(str(tmp_path / "prefix"))
+  assert not list((tmp_path / "prefix").iterdir())
 
 
 # --- The cached prefix -------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ import tensorflow as tf
 
 import tf_adapters
 from tests import tiny
+from tf_adapters import curves
 from tf_adapters.config import TrainConfig
 from tf_adapters.modeling import tuning
 from tf_adapters.training import optimizer as optimizer_lib
 from tf_adapters.training import reporting
+from tf_adapters.training import run_inputs
 from tf_adapters.training.reporting import Silent
 
 
@@ -182,6 +185,32 @@ def test_same_seed_same_module_other_seed_another(
   assert modules[0] != modules[2]
 
 
+class Counting(Silent):
+  """Counts steps; `at` one of them it does what it is told."""
+
+  def __init__(self, at=None, do=None):
+    super().__init__()
+    self.count, self.first, self.said = 0, None, []
+    self._at, self._do = at, do
+
+  def running(self, steps, done):
+    self.first = done
+    return super().running(steps, done)
+
+  def say(self, message):
+    self.said.append(message)
+
+  def step(self, loss, rate):
+    super().step(loss, rate)
+    self.count += 1
+    if self.count == self._at:
+      self._do()
+
+
+def stop():
+  raise KeyboardInterrupt
+
+
 def start_training(arguments, **environment):
   return subprocess.Popen(
     [sys.executable, "-m", "tf_adapters", "train", *arguments, "--json"],
@@ -239,6 +268,77 @@ def test_killed_run_continues_to_the_same_module(
   assert not checkpoints.exists()
 
 
+@pytest.fixture(scope="module")
+def calm(encoder_folder, task_files, tmp_path_factory):
+  """Settings of a run that nothing happened to, with points at 4, 6, 8, 12."""
+  store = tmp_path_factory.mktemp("calm")
+  changes = {"train.checkpoint_steps": 4}
+  tree = settings(encoder_folder, task_files, store, **changes)
+  tf_adapters.train(tree, reporter=Silent())
+  return tree
+
+
+class DyingInTheSecondEvaluation(Silent):
+  def evaluation(self, epoch, scores, best):
+    if epoch == 2:
+      raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_wherever_its_files_are(
+  calm, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(KeyboardInterrupt):
+    tf_adapters.train(
+      {**calm, "store": "store"}, reporter=DyingInTheSecondEvaluation()
+    )
+  for key in ("data.train", "data.eval"):
+    shutil.copy(calm[key], tmp_path)
+  shutil.copytree(calm["encoder"], "copied")
+  shutil.move("store", "moved")
+  reporter = Counting()
+  moved = {
+    "store": str(tmp_path / "moved"),
+    "encoder": "copied",
+    "copy_encoder": False,
+    "data.train": "train.tsv",
+    "data.eval": "dev.tsv",
+    "data.tfds_dir": "anywhere",
+    "train.checkpoint_steps": 5,
+    "train.cache_gigabytes": 1.0,
+  }
+  tf_adapters.train({**calm, **moved}, reporter=reporter)
+  assert reporter.first == 8 and reporter.count == 4
+  name = "tasks/mood/weights.safetensors"
+  expected = pathlib.Path(calm["store"], name).read_bytes()
+  assert pathlib.Path("moved", name).read_bytes() == expected
+  found = curves.read("moved", "mood")
+  assert found["train/loss"][0] == [4, 6, 8, 10, 12]
+  wanted = curves.read(calm["store"], "mood")
+  assert found["dev/loss"] == wanted["dev/loss"]
+
+
+def test_what_another_run_left_is_removed_and_said_to_be(calm, tmp_path):
+  shutil.copytree(calm["store"], tmp_path / "store")
+  tree = {**calm, "store": str(tmp_path / "store")}
+  again = Counting(5, stop)
+  with pytest.raises(KeyboardInterrupt):
+    tf_adapters.train(tree, overwrite=True, reporter=again)
+  folder = tmp_path / "store/runs/mood"
+  assert (folder / "checkpoints/checkpoint").exists()
+  assert len(list((folder / "curves/train").iterdir())) == 1
+  assert not again.said
+  other = Counting()
+  tree["train.learning_rate"] = 0.02
+  tf_adapters.train(tree, overwrite=True, reporter=other)
+  assert other.first == 0 and other.count == 12
+  assert "other settings" in other.said[0]
+  found = curves.read(tree["store"], "mood")
+  assert found["train/loss"][0] == [4, 6, 8, 12]
+  peak = max(found["train/learning_rate"][1])
+  assert 0.01 < peak <= 0.02  # of this run alone
+
+
 def test_checkpoints_hold_nothing_frozen(encoder_folder, task_files, tmp_path):
   store = tmp_path / "store"
   seen = {}
@@ -258,6 +358,30 @@ def test_checkpoints_hold_nothing_frozen(encoder_folder, task_files, tmp_path):
   assert numbers < 4 * result.trainable_parameters + 20
 
 
+def test_a_name_that_is_taken_is_refused_before_the_first_step(
+  encoder_folder, task_files, tmp_path, monkeypatch
+):
+  tree = settings(encoder_folder, task_files, tmp_path, **{"train.epochs": 1})
+
+  def refused(tree, overwrite):
+    reporter = Counting()
+    with pytest.raises(tf_adapters.InputError, match="'mood'"):
+      tf_adapters.train(tree, overwrite=overwrite, reporter=reporter)
+    assert reporter.count == 0
+
+  real = run_inputs.read
+
+  def read_early(*arguments):  # then another run begins and ends
+    monkeypatch.undo()
+    inputs = real(*arguments)
+    tf_adapters.train(tree, reporter=Silent())
+    return inputs
+
+  monkeypatch.setattr(run_inputs, "read", read_early)
+  refused(tree, False)
+  refused({**tree, "task.name": "Mood"}, True)
+
+
 def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):
   changes = {"train.learning_rate": 1e30, "train.epochs": 4}
   with pytest.raises(tf_adapters.InputError, match="train.learning_rate"):
@@ -265,6 +389,27 @@ def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):
       settings(encoder_folder, task_files, tmp_path / "s", **changes),
       reporter=Silent(),
     )
+  assert tf_adapters.Store(tmp_path / "s").tasks() == []
+
+
+@pytest.mark.parametrize("dev", [True, False])
+def test_a_run_whose_last_step_diverges_says_so(
+  encoder_folder, task_files, tmp_path, dev
+):
+  """Its loss, taken before the step, is finite; its module would not be."""
+  changes = {
+    "train.learning_rate": 1e38,
+    "train.epochs": 1,
+    "train.batch_size": 1000,
+    "data.eval": task_files[1] if dev else "",
+  }
+  reporter = Counting()
+  with pytest.raises(tf_adapters.InputError, match="at step 1; lower `train"):
+    tf_adapters.train(
+      settings(encoder_folder, task_files, tmp_path / "s", **changes),
+      reporter=reporter,
+    )
+  assert reporter.count == 1
   assert tf_adapters.Store(tmp_path / "s").tasks() == []
 
 

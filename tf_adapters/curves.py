@@ -19,8 +19,9 @@ def read(
     task: Its name.
 
   Returns:
-    Steps and values by curve: `train/loss`, `train/learning_rate`, and
-    `dev/loss`, `dev/accuracy` or what other scores the task has.
+    Ascending steps, and values, by curve: `train/loss`,
+    `train/learning_rate`, and `dev/loss`, `dev/accuracy` or what other scores
+    the task has.
 
   Raises:
     InputError: if there are none.
@@ -37,11 +38,13 @@ def read(
       str(folder / part), size_guidance={event_accumulator.TENSORS: 0}
     )
     for tag in events.Reload().Tags()[event_accumulator.TENSORS]:
-      points = events.Tensors(tag)
-      values = [tensor_util.make_ndarray(p.tensor_proto) for p in points]
-      found[f"{part}/{tag}"] = (
-        [point.step for point in points], [value.item() for value in values]
-      )
+      # A run that went on from a checkpoint has written some steps twice.
+      last = {
+        point.step: tensor_util.make_ndarray(point.tensor_proto).item()
+        for point in events.Tensors(tag)
+      }
+      steps = sorted(last)
+      found[f"{part}/{tag}"] = (steps, [last[step] for step in steps])
   if not found:
     raise InputError(f"there are no curves in {str(folder)!r}.")
   return found

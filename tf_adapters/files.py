@@ -4,6 +4,7 @@
 import contextlib
 import errno
 import fcntl
+import filecmp
 import glob
 import hashlib
 import os
@@ -32,17 +33,23 @@ def sync(path: str | os.PathLike) -> None:
 
 def write_file(path: pathlib.Path, content: bytes) -> None:
   """Replaces `path` by `content`, whole or not at all."""
+  with file_aside(path) as aside:
+    aside.write_bytes(content)
+
+
+@contextlib.contextmanager
+def file_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Yields an empty file, which at the end replaces `path` or is gone."""
   with _naming(path):
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=_aside(path))
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_aside(path))
+    os.close(descriptor)
     try:
-      with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-      os.chmod(aside, 0o644)  # mkstemp's 0600 would shut out a server's user
-      os.replace(aside, path)
+      yield pathlib.Path(name)
+      sync(name)
+      os.chmod(name, 0o644)  # mkstemp's 0600 would shut out a server's user
+      os.replace(name, path)
     except BaseException:
-      os.unlink(aside)
+      os.unlink(name)
       raise
   sync(path.parent)
 
@@ -114,6 +121,20 @@ def publish(aside: pathlib.Path, place: pathlib.Path) -> None:
 def _taken(place: pathlib.Path) -> FileExistsError:
   number = errno.EEXIST
   return FileExistsError(number, os.strerror(number), str(place))
+
+
+def are_same(folder: pathlib.Path, other: pathlib.Path) -> bool:
+  """Whether two folders hold files of the same names and bytes, and no more.
+
+  Args:
+    folder: One of files alone.
+    other: Any other path.
+  """
+  names = sorted(os.listdir(folder))
+  if not other.is_dir() or sorted(os.listdir(other)) != names:
+    return False
+  same, _, _ = filecmp.cmpfiles(folder, other, names, shallow=False)
+  return same == names
 
 
 @contextlib.contextmanager

@@ -78,19 +78,37 @@ class Store:
       encoder: `fingerprint`, `source` and `copied`.
       write_copy: Called with an empty folder to fill with the encoder, if
         it is to be copied, else None.
+
+    Raises:
+      InputError: if a folder `encoder` is there that is not this copy; it
+        stays as it was.
     """
     with self._lock():
       if self.exists:
         return
       if write_copy is not None:
-        # One without a store.json is what a crash left; it may be any.
-        shutil.rmtree(self.path / "encoder", ignore_errors=True)
-        files.remove_left_aside(self.path, "encoder")
-        with files.folder_aside(self.path, "encoder") as aside:
-          write_copy(aside)
-          files.publish(aside, self.path / "encoder")
+        self._place_copy(encoder["source"], write_copy)
       tree = {"format": _FORMAT, "encoder": encoder}
       files.write_file(self.path / "store.json", json_files.encode(tree))
+
+  def _place_copy(self, source: str, write_copy) -> None:
+    """Writes `encoder/`; one that is there is never removed.
+
+    A copy that a crash left without a store.json is whole, for it was
+    renamed, and so the same to the byte as the one that is written now.
+    """
+    place = self.path / "encoder"
+    is_source = pathlib.Path(source).resolve().is_relative_to(place.resolve())
+    files.remove_left_aside(self.path, "encoder")
+    with files.folder_aside(self.path, "encoder") as aside:
+      write_copy(aside)
+      if not place.exists():
+        files.publish(aside, place)
+      elif is_source or not files.are_same(aside, place):
+        raise InputError(
+          f"`store`: {str(place)!r} is there without a store.json, and is no "
+          "copy of the encoder; name another folder, or move it away."
+        )
 
   def encoder(self) -> dict[str, Any]:
     """`fingerprint`, `source` and `copied` of its encoder."""
@@ -135,27 +153,36 @@ class Store:
       if _NAME.fullmatch(entry.name) and (entry / "module.json").exists()
     )
 
-  def check_free(self, task: str) -> None:
-    """Raises `InputError` if `task` is taken (or differs only in case)."""
+  def check_free(self, task: str, overwrite: bool = False) -> None:
+    """Raises `InputError` if a task of this name may not be saved.
+
+    Args:
+      task: The name. One that differs from a task's only in case is taken.
+      overwrite: Whether a task of exactly this name may be there.
+    """
     if self.exists:
       with self._reading():
-        self._check_free(task)
+        self._check_free(task, overwrite)
 
-  def _check_free(self, task: str) -> None:
+  def _check_free(self, task: str, overwrite: bool) -> None:
     folder = self.path / "tasks"
-    taken = [entry.name for entry in folder.glob("[!.]*")]
-    for name in taken:
-      if name.lower() == task.lower():
+    for name in sorted(entry.name for entry in folder.glob("[!.]*")):
+      if name == task and not overwrite:
         raise InputError(
           f"the store {str(self.path)!r} has a task {name!r} already; "
           "`--overwrite` replaces a task of the same name."
+        )
+      if name != task and name.lower() == task.lower():
+        raise InputError(
+          f"the store {str(self.path)!r} has a task {name!r}, from which "
+          f"`task.name` {task!r} differs only in case; give another name."
         )
 
   def save(self, module: Module, overwrite: bool = False) -> None:
     """Writes a task module, whole or not at all.
 
     Raises:
-      InputError: if the task is there and `overwrite` is false.
+      InputError: as `check_free`.
     """
     check_name(module.task)
     folder = self.path / "tasks"
@@ -163,10 +190,11 @@ class Store:
     # Written under the lock, so that what is there aside is of the dead.
     with self._lock():
       self._recover_locked()
+      self._check_free(module.task, overwrite)
       files.remove_left_aside(folder, module.task)
       with files.folder_aside(folder, module.task) as aside:
         task_module.write(module, aside)
-        if overwrite and place.exists():
+        if place.exists():
           files.sync_tree(aside)
           retired = folder / f".{module.task}.old"
           os.rename(place, retired)
@@ -174,7 +202,6 @@ class Store:
           files.sync(folder)
           shutil.rmtree(retired)
         else:
-          self._check_free(module.task)
           files.publish(aside, place)
 
   def describe(self, task: str) -> dict[str, Any]:

@@ -105,6 +105,31 @@ def _copy(sources, targets) -> None:
     target.assign(source)
 
 
+class _Curves(orbit.utils.SummaryManager):
+  """Points for TensorBoard; a disk that is full is an `OSError`.
+
+  Args:
+    folder: Where to; None: nowhere.
+    step: The step of the points.
+  """
+
+  def __init__(self, folder: str | None, step: tf.Variable):
+    super().__init__(folder, tf.summary.scalar, step)
+    self._failing = lambda: writing.as_os_error(folder)
+
+  def summary_writer(self, relative_path=""):
+    with self._failing():
+      return super().summary_writer(relative_path)
+
+  def write_summaries(self, summary_dict):
+    with self._failing():
+      super().write_summaries(summary_dict)
+
+  def flush(self):
+    with self._failing():
+      super().flush()
+
+
 def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
   """Trains to the end; resumes where checkpoints in `folder` left off.
 
@@ -115,7 +140,9 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
       for TensorBoard. Workers look into it once all have come here.
 
   Raises:
-    InputError: if workers find different checkpoints there.
+    InputError: if workers find different checkpoints there, or one that is
+      damaged, or for a run that diverges.
+    OSError: for checkpoints or curves that cannot be written.
   """
   trainer.cache_prefix(folder / "prefix")
   distribution.wait_for_all(trainer.strategy)
@@ -130,7 +157,8 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
 
   # Orbit prints what it also logs; stdout is for results.
   with contextlib.redirect_stdout(io.StringIO()):
-    controller = _controller(trainer, manager, save, folder)
+    controller = _controller(trainer, save, folder)
+    _restore(manager)
     _check_same_step(trainer, folder)
     with trainer.reporter.running(trainer.steps, int(iterations.numpy())):
       while best.evaluated.numpy() < trainer.config.epochs:
@@ -163,29 +191,40 @@ def _checkpoints(
   )
 
 
+def _restore(manager: tf.train.CheckpointManager) -> None:
+  """Goes on from the checkpoint that is there, if one is."""
+  try:
+    manager.restore_or_initialize()
+  except (tf.errors.OpError, IndexError) as error:  # IndexError: cut short
+    raise InputError(
+      f"{manager.directory}: is cut short or damaged; remove it to train anew."
+    ) from error
+
+
 def _controller(
-  trainer: Trainer,
-  manager: tf.train.CheckpointManager,
-  save: Callable[..., None],
-  folder: pathlib.Path,
+  trainer: Trainer, save: Callable[..., None], folder: pathlib.Path
 ) -> orbit.Controller:
-  """Orbit's, which begins with the checkpoint that is there, if one is."""
+  """Orbit's, which draws curves, and saves where it stops for it."""
   iterations = trainer.optimizer.iterations
   chief = distribution.is_chief(trainer.strategy)
+
+  def curves(part):
+    return _Curves(str(folder / "curves" / part) if chief else None, iterations)
+
   return orbit.Controller(
     global_step=iterations,
     trainer=trainer,
     evaluator=_Evaluator(trainer),
     strategy=trainer.strategy,
     steps_per_loop=lambda step: _steps_to_next_stop(trainer, int(step)),
-    checkpoint_manager=manager,
     train_actions=[
       orbit.actions.ConditionalAction(
         lambda _: _is_checkpoint(trainer, int(iterations.numpy())), save
       )
     ],
-    summary_dir=str(folder / "curves/train") if chief else None,
-    eval_summary_dir=str(folder / "curves/dev") if chief else None,
+    summary_manager=curves("train"),
+    eval_summary_dir="dev",  # without, Orbit takes the training's for both
+    eval_summary_manager=curves("dev"),
   )
 
 
@@ -217,11 +256,16 @@ def _is_checkpoint(trainer: Trainer, step: int) -> bool:
 def _evaluate(
   trainer: Trainer, controller: orbit.Controller, best: _BestEpoch, epoch: int
 ) -> None:
+  step = int(trainer.optimizer.iterations.numpy())
   if trainer.problem.dev is None:
+    norm = float(tf.linalg.global_norm(trainer.trained))
+    trainer.check("norm of what trains", norm, step)
     best.offer(epoch, float(epoch))  # the last epoch is the best
     return
   controller.evaluate()
   scores = controller.evaluator.scores
+  loss = scores["loss"]
+  trainer.check("dev loss", math.nan if loss is None else loss, step)
   metric = trainer.problem.metric
   score = metrics_lib.rank(metric, scores[metric])
   trainer.reporter.evaluation(epoch, scores, best.offer(epoch, score))

@@ -13,6 +13,7 @@ import shutil
 import numpy as np
 import tensorflow as tf
 
+from tf_adapters import files
 from tf_adapters.errors import InputError
 from tf_adapters.modeling.compute import Compute
 from tf_adapters.modeling.model import TaskModel
@@ -45,6 +46,7 @@ def outputs(
 
   Raises:
     InputError: if there is no prefix, or its outputs take too much.
+    OSError: if the disk is too small for them.
   """
   if not model.encoder.first_trained:
     raise InputError(
@@ -70,12 +72,18 @@ def _on_disk(shape, model, tokens, compute, folder):
   if not path.exists():
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    aside = path.with_suffix(".partial")
-    values = np.lib.format.open_memmap(aside, "w+", np.float32, shape)
-    _fill(values, model, tokens, compute)
-    values.flush()
-    os.replace(aside, path)
+    with files.file_aside(path) as aside:
+      values = np.lib.format.open_memmap(aside, "w+", np.float32, shape)
+      _allocate(aside)
+      _fill(values, model, tokens, compute)
+      values.flush()
   return np.load(path, mmap_mode="r")
+
+
+def _allocate(path) -> None:
+  """Has the disk keep a file's place: a full one kills who writes to a map."""
+  with open(path, "rb+") as file:
+    os.posix_fallocate(file.fileno(), 0, os.path.getsize(path))
 
 
 def _key(model, tokens, compute) -> str:

@@ -41,8 +41,7 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   checks.literal("store", config.store)
   store = store_lib.Store(config.store)
   store_lib.check_name(config.task.name)
-  if not overwrite:
-    store.check_free(config.task.name)
+  store.check_free(config.task.name, overwrite)
   examples = _examples(config)
   labels = tables.form(config.data.form).labels
   task = tasks.from_examples(config.task, examples["train"], labels)

@@ -10,12 +10,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import tensorflow as tf
 import tf_keras
 
 from tf_adapters import config as config_lib
 from tf_adapters import files
-from tf_adapters import json_files
 from tf_adapters import metrics
 from tf_adapters import settings as settings_lib
 from tf_adapters.checkpoints import huggingface
@@ -32,6 +30,7 @@ from tf_adapters.training import inference
 from tf_adapters.training import loop
 from tf_adapters.training import memory
 from tf_adapters.training import reporting
+from tf_adapters.training import resuming
 from tf_adapters.training import run_inputs
 from tf_adapters.training import trainer as trainer_lib
 from tf_adapters.training.run_inputs import Inputs
@@ -86,8 +85,8 @@ def train(
   its code; a warm-up over a tenth of the steps, then a linear decay; batches of
   32; the best epoch by the dev set.
 
-  A run that was interrupted continues when it is started again with the
-  same settings, data and encoder, and ends with the same module.
+  A run that was interrupted continues when it is started again with the same
+  settings, data and encoder, wherever they are, and ends with the same module.
 
   Args:
     config: A `Config`, or nested or dotted keys for one, as
@@ -187,8 +186,9 @@ def _run_and_save(
   _create_store(store, inputs.config, encoder)
   folder = store.run_folder(name)
   with _only_run(folder, name):
+    store.check_free(name, overwrite)  # another run may just have ended
     # Before `fit`, until which no other worker looks into the folder.
-    _resume_or_clear(folder, inputs, pretrained.of(encoder).fingerprint)
+    resuming.resume_or_clear(folder, inputs, encoder, trainer.reporter)
     result = loop.fit(trainer, folder)
     tested = _test(trainer, sets)
     module = _module(inputs, encoder, trainer.model, result, tested)
@@ -232,23 +232,6 @@ def _only_run(folder: pathlib.Path, name: str):
     raise InputError(
       f"another process is training the task {name!r} in this store."
     ) from None
-
-
-def _resume_or_clear(folder, inputs: Inputs, fingerprint: str) -> None:
-  """Keeps checkpoints only if they are of this very run."""
-  identity = {
-    "config": settings_lib.to_dict(inputs.config),
-    "data": inputs.checksums,
-    "encoder_fingerprint": fingerprint,
-    "package_version": __version__,
-    "tensorflow_version": tf.__version__,
-  }
-  content = json_files.encode(identity)
-  path = folder / "run.json"
-  if not path.exists() or path.read_bytes() != content:
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    shutil.rmtree(folder / "curves", ignore_errors=True)
-    files.write_file(path, content)
 
 
 def _module(

@@ -205,7 +205,7 @@ class Trainer(orbit.AbstractTrainer):
       self._count(plans, time.perf_counter() - began)
       for loss in found.tolist():
         losses.append(loss)
-        self._check(loss, start + len(losses))
+        self.check("loss", loss, start + len(losses))
         self.reporter.step(loss, self.examples_per_s)
     return {
       "loss": np.mean(losses),
@@ -226,8 +226,7 @@ class Trainer(orbit.AbstractTrainer):
     dev, task = self.problem.dev, self.problem.task
     logits = predictor.logits(dev.tokens)
     loss = float(tf.reduce_mean(task.loss(logits, dev.targets)))
-    scores = task.score(logits, dev.targets)
-    return metrics.finite({**scores, "loss": loss})
+    return metrics.finite({**task.score(logits, dev.targets), "loss": loss})
 
   def _plans(self, start: int, count: int) -> list[packing.Plan]:
     """The batches of steps `start` to `start + count`, within one epoch."""
@@ -280,10 +279,11 @@ class Trainer(orbit.AbstractTrainer):
     targets, weights = inputs.pop("targets"), inputs.pop("weights")
     return self._loop(inputs, targets, weights, totals).numpy()
 
-  def _check(self, loss: float, step: int) -> None:
-    if not math.isfinite(loss):
+  def check(self, what: str, value: float, step: int) -> None:
+    """Raises `InputError` unless `value` is finite."""
+    if not math.isfinite(value):
       raise InputError(
-        f"the loss became {loss} at step {step}; lower "
+        f"the {what} became {value} at step {step}; lower "
         f"`train.learning_rate` (it is {self.config.learning_rate})."
       )
 
