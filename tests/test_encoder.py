@@ -566,3 +566,32 @@ def test_inputs_may_be_a_list_and_a_missing_one_is_named(shared):
   del x["input_mask"]
   with pytest.raises(tf_adapters.InputError, match="lacks `input_mask`"):
     model(x)
+
+
+def test_a_mask_may_be_of_booleans(shared):
+  model, x = build(shared), batch()
+  seen = {**x, "input_mask": x["input_mask"] > 0}
+  np.testing.assert_array_equal(model(seen), model(x))
+  graph = tf.function(model)({key: tf.constant(x) for key, x in seen.items()})
+  np.testing.assert_allclose(graph, model(x), **CLOSE)
+
+
+@pytest.mark.parametrize(
+  ("inputs", "reason"),
+  [
+    (batch()["input_word_ids"], "by name; got .*Tensor"),
+    (None, "by name; got NoneType"),
+    (list(batch().values())[:2], "by name; got 2 tensors"),
+    (batch(length=25), "at most 24 tokens .*got 25"),
+  ],
+  ids=["ids", "none", "two", "long"],
+)
+def test_wrong_inputs_are_named(shared, inputs, reason):
+  with pytest.raises(tf_adapters.InputError, match=reason):
+    build(shared)(inputs)
+
+
+def test_one_position_is_not_taken_for_those_of_all_tokens():
+  model = tf_adapters.build(new_v2(max_sequence_length=1), SIZE)
+  with pytest.raises(tf_adapters.InputError, match="at most 1 tokens .*got 9"):
+    model(batch())

@@ -556,6 +556,25 @@ def test_a_prompt_starts_as_words_of_the_vocabulary(encoder):
   assert not np.array_equal(prompt(1), prompt(2))
 
 
+def test_prompts_of_packed_texts_whose_number_the_graph_does_not_know(encoder):
+  model = shaken(make(encoder, "prompt"))
+  texts = [[7, 8, 9], [11, 12], [13, 14], [15, 16, 17]]
+  packed = {
+    "input_word_ids": [texts[0] + texts[1], texts[2] + texts[3]],
+    "input_mask": [[1, 1, 1, 2, 2], [1, 1, 2, 2, 2]],
+    "input_type_ids": [[0] * 5] * 2,
+    "input_positions": [[0, 1, 2, 0, 1], [0, 1, 0, 1, 2]],
+    "first_tokens": [[0, 3], [0, 2]],
+  }
+  unknown = {name: tf.TensorSpec([None, None], tf.int32) for name in packed}
+  run = tf.function(model, input_signature=[unknown])
+  found = run({name: tf.constant(rows) for name, rows in packed.items()})
+  for text, logits in zip(texts, found, strict=True):
+    ids = tf.constant([text])
+    alone = model([ids, tf.ones_like(ids), tf.zeros_like(ids)])
+    np.testing.assert_allclose(logits, alone[0], atol=1e-5)
+
+
 def test_no_two_prefixes_are_alike(encoder):
   model = tf_adapters.build(encoder, strategy="prefix", length=5, seed=0)
   arrays = [v.numpy() for v in model.trainable_variables]

@@ -117,7 +117,7 @@ class AdapterEncoder(Borrower):
     """
     compute = compute or PLAIN
     parts = compute.parts or self.parts
-    inputs, front = inputs_lib.unpack(inputs), 0
+    inputs, front = inputs_lib.unpack(inputs), None
     if parts.prompt is not None:
       inputs, front = inputs_lib.with_prompts(inputs, parts.prompt.length)
     drops = training and self.first_trained < len(self.adapter_blocks)
@@ -136,7 +136,7 @@ class AdapterEncoder(Borrower):
         )
       x = self._run(index, compute, noise, x, seen, queries)
       outputs.append(x)
-    if front:  # nobody reads what a prompt has become
+    if front is not None:  # nobody reads what a prompt has become
       outputs[:-1] = [y[:, front:] for y in outputs[:-1]]
     if "first_tokens" in inputs:
       x = tf.reshape(x, [-1, 1, x.shape[-1]])
@@ -190,10 +190,11 @@ class AdapterEncoder(Borrower):
       run = tf.recompute_grad(run)
     return run(x, bias, *([] if queries is None else [queries]))
 
-  def _embed(self, inputs, noise, compute, front=0):
+  def _embed(self, inputs, noise, compute, front=None):
     parts = compute.parts or self.parts
     positions = inputs.get("input_positions")
     if positions is None:
+      inputs_lib.check_length(inputs, parts.max_length)
       length = tf.shape(inputs["input_word_ids"])[1]
       position = parts.position_embeddings[:length]
     else:
@@ -205,7 +206,7 @@ class AdapterEncoder(Borrower):
       tf.gather(parts.type_embeddings, inputs["input_type_ids"]),
       compiled=compute.compiled,
     )
-    if front:
+    if front is not None:
       x = self._after_prompts(x, front // parts.prompt.length, compute)
     x = dropout(x, parts.embedding_dropout, noise, 0, compute.compiled)
     return tf.cast(x, parts.policy.compute_dtype)

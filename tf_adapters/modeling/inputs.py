@@ -11,24 +11,43 @@ INPUT_NAMES = ("input_word_ids", "input_mask", "input_type_ids")
 
 
 def unpack(inputs: Any) -> dict[str, tf.Tensor]:
-  """The inputs by name, out of a dictionary or of the three in a sequence."""
-  if isinstance(inputs, dict):
-    missing = [name for name in INPUT_NAMES if name not in inputs]
-    if missing:
-      raise InputError(
-        f"`inputs` lacks `{missing[0]}`; it has {sorted(inputs)}."
-      )
-    return inputs
-  if len(inputs) != len(INPUT_NAMES):
+  """The inputs by name, out of a dictionary or of the three in a sequence.
+
+  A mask of booleans becomes one of numbers.
+  """
+  if isinstance(inputs, list | tuple) and len(inputs) == len(INPUT_NAMES):
+    inputs = dict(zip(INPUT_NAMES, inputs, strict=True))
+  if not isinstance(inputs, dict):
+    sequence = isinstance(inputs, list | tuple)
+    came = f"{len(inputs)} tensors" if sequence else type(inputs).__name__
     raise InputError(
-      f"`inputs` must be {', '.join(INPUT_NAMES)}; got {len(inputs)} tensors."
+      f"`inputs` must be {', '.join(INPUT_NAMES)}, in this order or by name; "
+      f"got {came}."
     )
-  return dict(zip(INPUT_NAMES, inputs, strict=True))
+  missing = [name for name in INPUT_NAMES if name not in inputs]
+  if missing:
+    raise InputError(
+      f"`inputs` lacks `{missing[0]}`; it has {sorted(inputs)}."
+    )
+  mask = tf.convert_to_tensor(inputs["input_mask"])
+  if mask.dtype == tf.bool:
+    return {**inputs, "input_mask": tf.cast(mask, tf.int32)}
+  return inputs
+
+
+def check_length(inputs: dict[str, tf.Tensor], most: int) -> None:
+  """Raises `InputError` for texts known to be longer than `most` tokens."""
+  length = inputs["input_word_ids"].shape[1]
+  if length is not None and length > most:
+    raise InputError(
+      f"`input_word_ids` must have at most {most} tokens a row, the encoder's "
+      f"positions; got {length}."
+    )
 
 
 def with_prompts(
   inputs: dict[str, tf.Tensor], length: int
-) -> tuple[dict[str, tf.Tensor], int]:
+) -> tuple[dict[str, tf.Tensor], int | tf.Tensor]:
   """Makes room at the front of each row for a prompt of each text.
 
   Args:
@@ -41,6 +60,8 @@ def with_prompts(
   """
   mask, starts = inputs["input_mask"], _starts(inputs)
   slots = 1 if starts is None else starts.shape[1]
+  if slots is None:
+    slots = tf.shape(starts)[1]
   numbers = tf.repeat(tf.range(1, slots + 1, dtype=mask.dtype), length)
   rows = tf.repeat(numbers[None], tf.shape(mask)[0], axis=0)
   longer = {**inputs, "input_mask": tf.concat([rows, mask], axis=1)}
@@ -64,7 +85,7 @@ def queries(
   x: tf.Tensor,
   bias: tf.Tensor,
   output_range: int | None,
-  front: int = 0,
+  front: int | tf.Tensor | None = None,
 ) -> tuple[tf.Tensor | None, tf.Tensor]:
   """The positions of the last block that somebody reads, and their bias.
 
@@ -73,7 +94,8 @@ def queries(
     x: What enters the block.
     bias: `attention_bias`.
     output_range: How many positions of a text, from its first; None: all.
-    front: Positions of prompts, which nobody reads.
+    front: How many positions prompts have, which nobody reads; None: there
+      are no prompts.
   """
   if "first_tokens" in inputs:
     output_range = 1
@@ -81,11 +103,12 @@ def queries(
     places = inputs["first_tokens"]
     rows = tf.gather(bias[:, 0], places, batch_dims=1)
     return tf.gather(x, places, batch_dims=1), rows[:, None]
-  if not front and output_range is None:
+  if front is None and output_range is None:
     return None, bias
-  end = None if output_range is None else front + output_range
-  rows = bias if bias.shape[2] == 1 else bias[:, :, front:end]
-  return x[:, front:end], rows
+  start = 0 if front is None else front
+  end = None if output_range is None else start + output_range
+  rows = bias if bias.shape[2] == 1 else bias[:, :, start:end]
+  return x[:, start:end], rows
 
 
 def every_token(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
