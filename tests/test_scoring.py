@@ -17,7 +17,7 @@ def tasks(made_store):
 
 @pytest.mark.parametrize("texts", [
   None, 5, "good", b"good", {"good": 1}, iter(["good"]), (t for t in "ab"),
-], ids=repr)
+], ids=lambda texts: type(texts).__name__)
 def test_what_is_no_list_of_texts_is_named(tasks, texts):
   for arguments in ((texts,), (["good"], texts)):
     name = "texts_b" if len(arguments) > 1 else "texts"
