@@ -553,7 +553,7 @@ def test_unsupported_encoder_is_refused_with_the_reason(make, reason):
     (dict(head=3), "`head` must .*got 3"),
     (dict(head=tf_adapters.Head), "`head` must .*class"),
   ],
-  ids=str,
+  ids=lambda value: value if isinstance(value, str) else ",".join(value),
 )
 def test_wrong_option_is_named_with_its_value(shared, options, reason):
   with pytest.raises(tf_adapters.InputError, match=reason):
