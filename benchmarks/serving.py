@@ -22,6 +22,7 @@ import rich.console
 from tf_adapters import files
 from tf_adapters.checkpoints import minilm
 from tf_adapters.serving import oracle
+from tf_adapters.serving import versions
 
 HERE = pathlib.Path(__file__).resolve().parent
 MARKER = "<!-- Serving: written by benchmarks/serving.py. -->"
@@ -90,9 +91,7 @@ class Bench:
       for name, value in values.items()
       for word in (f"--{name}", str(value))
     ]
-    version = max(
-      (self._options.work / model).iterdir(), key=lambda path: int(path.name)
-    )
+    _, version = versions.found(self._options.work / model).popitem()
     return self._run([
       sys.executable, "-I", "-S", str(HERE / "served/worker.py"), command,
       str(version), "--site-packages", self._packages, *words,

@@ -271,7 +271,8 @@ def read_models(options) -> dict[str, Model]:
   site_packages = str(pathlib.Path(tf.__file__).parents[1])
   models = {}
   for name, base in places.items():
-    version = max(int(path.name) for path in base.iterdir())
+    names = (path.name for path in base.iterdir())
+    version = max(int(name) for name in names if name.isdecimal())
     session = session_lib.Session(str(base / str(version)), site_packages)
     models[name] = Model(version, session)
   return models
