@@ -118,7 +118,7 @@ def test_the_server_finds_the_export_and_its_own_files(
     option.partition("=")[2].replace(there, here.replace("$PWD", "."), 1)
   ).read_text()
   assert f'base_path: "{there}/my_model"' in config
-  (version,) = (root / "serving/my_model").iterdir()
+  (version,) = (root / "serving/my_model").glob("[0-9]*")
   for file in (warmup.BATCHING, warmup.REQUESTS):
     assert (version / file).is_file()
   comment = (version / warmup.BATCHING).read_text()
