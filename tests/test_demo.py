@@ -38,7 +38,8 @@ def test_demo_shows_three_tasks_and_that_none_changed(tmp_path, capsys):
     assert task in shown
   assert shown.count("no, not by a bit") == 2
   assert "docker run" in shown
-  versions = sorted(p.name for p in tmp_path.glob("demo/serving/helpdesk/[0-9]*"))
+  places = tmp_path.glob("demo/serving/helpdesk/[0-9]*")
+  versions = sorted(place.name for place in places)
   assert versions == ["1", "2"]
   with pytest.raises(tf_adapters.InputError, match="--output"):
     demo.run(str(tmp_path / "demo"))
