@@ -413,6 +413,10 @@ def test_a_fixed_value_goes_over_a_search_below_it(tmp_path):
     ),
     ({"tasks": ["mood"]}, "`tasks`: must hold `key: value` pairs"),
     (
+      {"tasks": {"mood": [1]}},
+      "`tasks.mood`: must hold `key: value` pairs; got [1].",
+    ),
+    (
       {"methods": {"a": {"tasks": ["moood"]}}},
       "`methods.a`: `tasks` takes a list, of mood; got ['moood'].",
     ),

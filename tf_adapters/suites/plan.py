@@ -179,11 +179,13 @@ def _cell(path, tree, task, method) -> Cell | None:
   )
   if task[0] not in fields.tasks_of(where, settings, tree["tasks"]):
     return None
+  fields.check_mapping(of_task, task[1] or {})
   own = dict(task[1] or {})
+  searched = own.pop("search", None)  # the rest are settings
   general = None if "search" in settings else tree.get("search")
   given, search = fields.layered([
     (path, tree.get("settings"), general),
-    (of_task, own, own.pop("search", None)),
+    (of_task, own, searched),
     (where, settings.get("settings"), settings.get("search")),
   ])
   baseline = fields.is_baseline(where, settings)
