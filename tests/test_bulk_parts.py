@@ -293,7 +293,7 @@ OBJECT = st.fixed_dictionaries(
 BAD_JSON = (
   b"{", b"[1]", b'"text"', b'{"x": 1}', b'{"text": null}', b'{"text": [1]}',
   b'{"text": "\xff"}', b'{"text": "\\ud800"}', b'{"text": NaN}', b"{}",
-  b'{"text": "a"} {}', b"[" * 100_000,
+  b'{"text": "a"} {}', b"[" * 100_000, b'{"text": "a", "text": "b"}',
 )
 
 
@@ -461,6 +461,18 @@ def test_parquet_that_is_no_utf8(folder):
 # --- What cannot be ----------------------------------------------------------
 
 
+def test_a_parquet_column_whose_name_is_no_utf8(tmp_path):
+  path = tmp_path / "a.parquet"
+  schema = pyarrow.schema([pyarrow.field(b"text\xff", pyarrow.string())])
+  table = pyarrow.Table.from_arrays([pyarrow.array(["a"])], schema=schema)
+  pyarrow.parquet.write_table(table, path)
+  said = f"{path}, the name of a column: is not UTF-8 \\(byte 0xff\\)"
+  with pytest.raises(tf_adapters.InputError, match=said):
+    parts_lib.cut(str(path), 5)
+  with pytest.raises(tf_adapters.InputError, match=said):
+    data.records.read(str(path), "data.train")
+
+
 @pytest.mark.parametrize("name,content,words", [
   ("a.txt", b"", ".jsonl or .parquet files"),
   ("a.csv", b"text,text\n", "line 1: the header names `text` more than once"),
@@ -490,6 +502,9 @@ def test_a_file_that_changes_under_way_is_named(tmp_path):
   work = work_lib.Work(source, part, {"text": "text"}, NAMES, (), "", "")
   assert work_lib.read(work).texts == {"text": ["two"]}
   path.write_bytes(b"text\ta\none\t1\ntwo\t3\n")
+  with pytest.raises(tf_adapters.InputError, match="a.tsv has changed"):
+    work_lib.read(work)
+  path.unlink()
   with pytest.raises(tf_adapters.InputError, match="a.tsv has changed"):
     work_lib.read(work)
 

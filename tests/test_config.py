@@ -259,7 +259,10 @@ CONFIGS = st.builds(
     config_lib.TaskConfig,
     name=texts,
     type=st.sampled_from(config_lib.TASK_TYPES),
-    metric=st.none() | texts,
+    metric=st.none() | st.sampled_from([
+      "accuracy", "f1_macro", "matthews", "f1", "pearson", "spearman", "mse",
+      "exact_match",
+    ]),
     positive=st.none() | texts,
     n_best_size=st.integers(1, 100),
     max_answer_length=st.integers(1, 100),
@@ -313,6 +316,11 @@ CONFIGS = st.builds(
 
 
 def fits_together(config):
+  kind, positive = config.task.type, config.task.positive
+  if positive is not None and kind != "classification":
+    return False
+  if config.task.metric not in (None, *config_lib.metrics_of(kind, positive)):
+    return False
   pooled = config.head.input == "pooled_output"
   if config.task.type == "span" and (pooled or config.data.max_length < 68):
     return False
@@ -327,6 +335,28 @@ def test_a_valid_configuration_survives_dict_json_and_yaml(config):
   assert settings.from_dict(json.loads(json.dumps(tree))) == config
   dumped = yaml.safe_dump(json.loads(json.dumps(tree)))
   assert settings.from_dict(yaml.safe_load(dumped)) == config
+
+
+@pytest.mark.parametrize(("task", "message"), [
+  (
+    {"metric": "f1"},
+    "`task.metric` must be one of accuracy, f1_macro, matthews for a "
+    "classification; got 'f1'. `f1` needs `task.positive`.",
+  ),
+  (
+    {"type": "regression", "metric": "accuracy"},
+    "`task.metric` must be one of pearson, spearman, mse for a regression; "
+    "got 'accuracy'.",
+  ),
+  (
+    {"type": "span", "positive": "yes"},
+    "`task.positive` names a label of a classification; got 'yes' for a span.",
+  ),
+])
+def test_a_metric_fits_its_task(task, message):
+  assert fails(settings.from_dict, {"task": task}) == message
+  made = Config(task=config_lib.TaskConfig(**task))
+  assert fails(settings.checked, made) == message
 
 
 def test_a_pooler_that_nobody_reads_is_not_trained():

@@ -218,7 +218,8 @@ def test_a_path_is_asked_for_as_urls_have_it(server, archive, path, asked):
 
 NO_ADDRESSES = [
   "http://[bad/x.tar.gz", "http://a..b/x", f"http://{64 * 'a'}.b/x",
-  "http://localhost:1\n/x", f"http://localhost:{30 * '9'}/x", "http://例.b/x",
+  "http://localhost:1\n/x", "http://localhost:x/a.tar.gz",
+  f"http://localhost:{30 * '9'}/x", "http://例.b/x",
 ]
 
 
@@ -340,7 +341,9 @@ def test_an_archive_without_one_encoder_is_refused(
   (["vocab.txt", "vocab.txt"], "twice"),
   ([f"{300 * 'x'}/vocab.txt"], "too long"),
   ([f"{300 * 'x'}.index"], "too long"),
-  ([f"{3000 * 'x/'}vocab.txt"], "too long"),
+  ([f"{20 * (250 * 'x' + '/')}vocab.txt"], "too long"),
+  ([f"{100 * 'x/'}vocab.txt"], "more than 100 folders"),
+  ([f"{3000 * 'x/'}vocab.txt"], "more than 100 folders"),
   (["a\0b/vocab.txt"], "a zero byte"),
   (["a\0.index"], "a zero byte"),
 ])

@@ -438,6 +438,10 @@ def test_a_fixed_value_goes_over_a_search_below_it(tmp_path):
       "mood/a: no baseline is for a span task.",
     ),
     (
+      {"settings": {"task.metric": "pearson"}},
+      "mood/adapter: `task.metric` must be one of accuracy, f1_macro",
+    ),
+    (
       {"settings": {"data.form": "nonsense"}},
       "mood/adapter: `data.form` must be one of",
     ),

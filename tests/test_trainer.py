@@ -149,6 +149,17 @@ def test_a_damaged_checkpoint_is_named(
   assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("place", [0, 5, 20])
+def test_a_damaged_list_of_checkpoints_is_named(
+  encoder, interrupted, tmp_path, place
+):
+  folder = tmp_path / "run"
+  shutil.copytree(interrupted, folder)
+  cut(folder / "checkpoints" / "checkpoint", place)
+  with pytest.raises(InputError, match=f"^{folder}/checkpoints: is cut short"):
+    loop.fit(make_trainer(encoder), folder)
+
+
 def test_curves_that_cannot_be_written_are_named(encoder, tmp_path):
   (tmp_path / "curves").write_text("no folder")
   with pytest.raises(OSError) as caught:

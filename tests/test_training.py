@@ -19,6 +19,8 @@ import tensorflow as tf
 import tf_adapters
 from tests import tiny
 from tf_adapters import curves
+from tf_adapters.config import DataConfig
+from tf_adapters.config import TaskConfig
 from tf_adapters.config import TrainConfig
 from tf_adapters.modeling import tuning
 from tf_adapters.training import optimizer as optimizer_lib
@@ -380,6 +382,21 @@ def test_a_name_that_is_taken_is_refused_before_the_first_step(
   monkeypatch.setattr(run_inputs, "read", read_early)
   refused(tree, False)
   refused({**tree, "task.name": "Mood"}, True)
+
+
+@pytest.mark.parametrize(
+  "run", [tf_adapters.train, tf_adapters.train_baseline]
+)
+def test_settings_made_in_python_are_checked_too(run, task_files, tmp_path):
+  train, dev = task_files
+  config = tf_adapters.Config(
+    task=TaskConfig(name="mood", metric="f1"),
+    data=DataConfig(train=str(train), eval=str(dev)),
+    store=str(tmp_path / "store"),
+  )
+  with pytest.raises(tf_adapters.InputError, match="`f1` needs"):
+    run(config)
+  assert not any(tmp_path.iterdir())
 
 
 def test_diverging_run_says_so(encoder_folder, task_files, tmp_path):

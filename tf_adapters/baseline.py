@@ -89,8 +89,7 @@ def train_baseline(
       without a dev set.
   """
   began = time.perf_counter()
-  if not isinstance(config, config_lib.Config):
-    config = settings_lib.from_dict(config)
+  config = settings_lib.checked(config)
   checks.at_most("train.seed", config.train.seed, 2**32 - 1)  # scikit-learn's
   _check_candidates(candidates)
   inputs = run_inputs.read(config, overwrite=True)

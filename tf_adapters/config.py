@@ -19,6 +19,11 @@ STRATEGIES = ("one_device", "mirrored", "multi_worker_mirrored", "tpu")
 HEAD_INPUTS = ("first_token", "pooled_output")
 PRECISIONS = ("auto", "float32", "bfloat16")
 TASK_TYPES = ("classification", "regression", "span")
+METRICS = types.MappingProxyType({
+  "classification": ("accuracy", "f1_macro", "matthews"),
+  "regression": ("pearson", "spearman", "mse"),
+  "span": ("f1", "exact_match"),
+})
 MAX_LENGTH = types.MappingProxyType(
   {"classification": 128, "regression": 128, "span": 384}
 )
@@ -244,6 +249,16 @@ class Config:
   adapter: AdapterConfig = AdapterConfig()
   head: HeadConfig = HeadConfig()
   train: TrainConfig = TrainConfig()
+
+
+def metrics_of(kind: str, positive: str | None = None) -> tuple[str, ...]:
+  """What a type of task is scored by; the first chooses the epoch by default.
+
+  Args:
+    kind: The type.
+    positive: Of a classification, the label whose F1 is `f1`.
+  """
+  return METRICS[kind] + (() if positive is None else ("f1",))
 
 
 def with_max_length(config: Config) -> Config:

@@ -51,6 +51,13 @@ def from_dict(tree: Mapping[str, Any]) -> Config:
   return config
 
 
+def checked(config: Config | Mapping[str, Any]) -> Config:
+  """The same, or one of nested (or dotted) keys, validated."""
+  if isinstance(config, Config):
+    config = to_dict(config)  # nobody has looked into one made in Python
+  return from_dict(config)
+
+
 def to_dict(config: Any) -> dict[str, Any]:
   """The nested dictionary that `from_dict` reads."""
   return dataclasses.asdict(config)

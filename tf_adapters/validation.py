@@ -10,10 +10,8 @@ from tf_adapters.errors import InputError
 
 def validate(config: config_lib.Config) -> None:
   """Raises `InputError` for the first setting that is not allowed."""
-  checks.one_of("task.type", config.task.type, config_lib.TASK_TYPES)
+  _validate_task(config.task)
   checks.one_of("train.strategy", config.train.strategy, config_lib.STRATEGIES)
-  for key in ("n_best_size", "max_answer_length"):
-    checks.at_least(f"task.{key}", getattr(config.task, key), 1)
   _validate_lengths(config)
   validate_tuning(config.tuning, "tuning.")
   validate_adapter(config.adapter, "adapter.")
@@ -34,6 +32,24 @@ def validate(config: config_lib.Config) -> None:
   checks.at_least("train.replicas", config.train.replicas, 0)
   checks.at_least("train.seed", config.train.seed, 0)
   checks.at_most("train.seed", config.train.seed, 2**63 - 1)
+
+
+def _validate_task(task: config_lib.TaskConfig) -> None:
+  checks.one_of("task.type", task.type, config_lib.TASK_TYPES)
+  for key in ("n_best_size", "max_answer_length"):
+    checks.at_least(f"task.{key}", getattr(task, key), 1)
+  if task.positive is not None and task.type != "classification":
+    raise InputError(
+      "`task.positive` names a label of a classification; got "
+      f"{task.positive!r} for a {task.type}."
+    )
+  allowed = config_lib.metrics_of(task.type, task.positive)
+  if task.metric is not None and task.metric not in allowed:
+    remedy = " `f1` needs `task.positive`." if task.metric == "f1" else ""
+    raise InputError(
+      f"`task.metric` must be one of {', '.join(allowed)} for a {task.type}; "
+      f"got {task.metric!r}.{remedy}"
+    )
 
 
 def _validate_lengths(config: config_lib.Config) -> None:

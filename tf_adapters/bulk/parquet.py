@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tf_adapters.bulk import places
-from tf_adapters.errors import InputError
+from tf_adapters.data.parquet import naming_damage
 
 _BATCH = 1024  # rows that are decoded at a time
 _TAIL = 8  # bytes behind the footer: its length and `PAR1`
@@ -111,20 +111,9 @@ def content(
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[tuple[Any, str]]:
   """The file and the digest of its footer."""
-  try:
-    import pyarrow
+  with places.opened(path) as stream, naming_damage(path):
     import pyarrow.parquet
-  except ImportError:
-    raise InputError(
-      f"{path}: Parquet files need PyArrow: pip install pyarrow."
-    ) from None
-  with places.opened(path) as stream:
-    try:
-      file = pyarrow.parquet.ParquetFile(stream)
-      stream.seek(-file.metadata.serialized_size - _TAIL, io.SEEK_END)
-      yield file, hashlib.sha256(stream.read()).hexdigest()
-    except (pyarrow.ArrowException, OSError) as error:
-      reason = " ".join(str(error).split())
-      raise InputError(
-        f"{path}: is cut short or damaged, it is not valid Parquet: {reason}."
-      ) from None
+
+    file = pyarrow.parquet.ParquetFile(stream)
+    stream.seek(-file.metadata.serialized_size - _TAIL, io.SEEK_END)
+    yield file, hashlib.sha256(stream.read()).hexdigest()

@@ -7,7 +7,6 @@ file is read as it goes, and a damaged record spoils no other.
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 from tf_adapters.data.long_fields import long_fields
+from tf_adapters.data.records import load_json
 
 MARK = b"\xef\xbb\xbf"  # the byte order mark, which is no text
 # Characters of a CSV field. Without an end, a quotation mark that is never
@@ -128,7 +128,7 @@ def _jsonl(lines: Iterator[str]):
       yield [line], [], ""
       continue
     try:
-      row = json.loads(line)
+      row = load_json(line)
     except (ValueError, RecursionError) as error:
       yield [line], {}, f"is not valid JSON: {error}"
       continue

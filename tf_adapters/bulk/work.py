@@ -97,10 +97,13 @@ def read(work: Work) -> Filled:
       `parts.check_whole` sees the rest.
   """
   filled = Filled(work, {name: [] for name in work.columns})
-  if work.source.kind == "parquet":
-    _read_parquet(work, filled)
-  else:
-    _read_text(work, filled)
+  try:
+    if work.source.kind == "parquet":
+      _read_parquet(work, filled)
+    else:
+      _read_text(work, filled)
+  except FileNotFoundError:
+    raise changed(work.source) from None
   if len(filled.kept) + len(filled.rejected) != work.part.rows:
     raise changed(work.source)
   return filled

@@ -64,16 +64,16 @@ def _evaluate_arguments(parser: argparse.ArgumentParser) -> None:
 def _class_lines(report: dict[str, Any]) -> Iterator[str]:
   """Tables of fields between tabs, for people and spreadsheets."""
   columns = ("precision", "recall", "f1", "examples")
-  yield "\t".join(["", *columns])
+  yield tab_line(["", *columns])
   for label, row in report["classes"].items():
     *shares, count = (row[name] for name in columns)
-    yield "\t".join([label, *(f"{value:.4f}" for value in shares), str(count)])
+    yield tab_line([label, *(f"{value:.4f}" for value in shares), str(count)])
   labels = report["confusion"]["labels"]
-  yield "\t".join(["label, answered as", *labels])
+  yield tab_line(["label, answered as", *labels])
   for label, counts in zip(
     labels, report["confusion"]["counts"], strict=True
   ):
-    yield "\t".join([label, *map(str, counts)])
+    yield tab_line([label, *map(str, counts)])
 
 
 def predict(options: argparse.Namespace) -> Iterator[str]:

@@ -16,14 +16,10 @@ def opened(path: str, raw: bytes) -> Any:
   Raises:
     InputError: if it is none, or PyArrow is not there.
   """
-  try:
+  with naming_damage(path):
     import pyarrow
     import pyarrow.parquet
-  except ImportError:
-    raise InputError(
-      f"{path}: Parquet files need PyArrow: pip install pyarrow."
-    ) from None
-  with _naming_damage(path):
+
     return pyarrow.parquet.ParquetFile(pyarrow.BufferReader(raw))
 
 
@@ -38,7 +34,7 @@ def rows(path: str, file: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
       row whose cell cannot be.
   """
   first = 1
-  with _naming_damage(path):
+  with naming_damage(path):
     for batch in file.iter_batches():
       columns = _Columns(path, first, batch)
       for place in range(batch.num_rows):
@@ -47,11 +43,22 @@ def rows(path: str, file: Any) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 @contextlib.contextmanager
-def _naming_damage(path: str) -> Iterator[None]:
-  import pyarrow
+def naming_damage(path: str) -> Iterator[None]:
+  """Raises `InputError` where PyArrow is not there, or says that a file is bad.
 
+  Args:
+    path: The file that is read meanwhile; for errors.
+  """
+  try:
+    import pyarrow
+  except ImportError:
+    raise InputError(
+      f"{path}: Parquet files need PyArrow: pip install pyarrow."
+    ) from None
   try:
     yield
+  except UnicodeDecodeError as error:
+    raise utf8.not_utf8(f"{path}, the name of a column", error) from None
   except (pyarrow.ArrowException, OSError) as error:
     reason = " ".join(str(error).split())
     raise InputError(

@@ -99,9 +99,14 @@ def parse_json(where: str, text: str) -> Any:
       object that has a key twice.
   """
   try:
-    return json.loads(text, object_pairs_hook=_object)
+    return load_json(text)
   except (ValueError, RecursionError) as error:
     raise InputError(f"{where}: is not valid JSON: {error}.") from None
+
+
+def load_json(text: str) -> Any:
+  """As `json.loads`, but with a `ValueError` for a key that is there twice."""
+  return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -112,7 +112,8 @@ def _open(url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
   try:
     request = urllib.request.Request(quoted, headers=headers)
     return urllib.request.urlopen(request, timeout=_TIMEOUT)
-  except (ValueError, OverflowError) as error:
+  # InvalidURL: of a port that is no number.
+  except (ValueError, OverflowError, http.client.InvalidURL) as error:
     raise InputError(
       f"`encoder`: {url!r}, or what it redirects to, must be as "
       "https://HOST/NAME.tar.gz with HOST in ASCII; it cannot be asked "

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from tf_adapters.errors import InputError
 
 LARGEST = 20 * 10**9  # bytes, unpacked
+_DEEPEST = 100  # folders in one another; Python itself ends before 1,000
 
 
 def unpack(
@@ -79,8 +80,10 @@ def _create(
   """Opens a new file at `path` in the folder, for writing."""
   place = folder / path
   try:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    return open(place, "xb")
+    if len(path.parts) <= _DEEPEST:
+      place.parent.mkdir(parents=True, exist_ok=True)
+      return open(place, "xb")
+    fault = f", more than {_DEEPEST} folders in one another"
   except (FileExistsError, NotADirectoryError):
     fault = ", for which a file would have to be a folder as well"
     if place.is_file():

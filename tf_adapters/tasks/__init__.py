@@ -32,11 +32,6 @@ def from_examples(
   """
   if config.type == "classification":
     return Classification.from_examples(examples, labels, config.positive)
-  if config.positive is not None:
-    raise InputError(
-      "`task.positive` names a label of a classification; got "
-      f"{config.positive!r} for a {config.type}."
-    )
   if config.type == "span":
     return Span(config.n_best_size, config.max_answer_length)
   return Regression.from_examples(examples)

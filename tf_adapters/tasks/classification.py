@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_adapters import metrics
+from tf_adapters.config import metrics_of
 from tf_adapters.data import Examples
 from tf_adapters.errors import InputError
 from tf_adapters.tasks.text_task import TextTask
@@ -64,8 +65,7 @@ class Classification(TextTask):
   @property
   def metrics(self) -> tuple[str, ...]:
     """What `score` gives; the first chooses the epoch unless another is set."""
-    f1 = () if self.positive is None else ("f1",)
-    return ("accuracy", "f1_macro", "matthews", *f1)
+    return metrics_of(self.type, self.positive)
 
   @property
   def units(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_adapters import metrics
+from tf_adapters.config import METRICS
 from tf_adapters.data import Examples
 from tf_adapters.errors import InputError
 from tf_adapters.tasks.text_task import TextTask
@@ -33,7 +34,7 @@ class Regression(TextTask):
   stddev: float
 
   type: ClassVar[str] = "regression"
-  metrics: ClassVar[tuple[str, ...]] = ("pearson", "spearman", "mse")
+  metrics: ClassVar[tuple[str, ...]] = METRICS[type]
 
   @classmethod
   def from_examples(cls, examples: Examples) -> "Regression":

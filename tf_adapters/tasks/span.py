@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tf_adapters import data
 from tf_adapters import metrics
+from tf_adapters.config import METRICS
 from tf_adapters.config import DataConfig
 from tf_adapters.spans import answers as answers_lib
 from tf_adapters.spans import dataset
@@ -40,7 +41,7 @@ class Span:
   max_answer_length: int = 30
 
   type: ClassVar[str] = "span"
-  metrics: ClassVar[tuple[str, ...]] = ("f1", "exact_match")
+  metrics: ClassVar[tuple[str, ...]] = METRICS[type]
   units: ClassVar[int] = 2
   reads: ClassVar[str | None] = "every_token"
 

@@ -194,11 +194,20 @@ def _checkpoints(
 def _restore(manager: tf.train.CheckpointManager) -> None:
   """Goes on from the checkpoint that is there, if one is."""
   try:
-    manager.restore_or_initialize()
-  except (tf.errors.OpError, IndexError) as error:  # IndexError: cut short
-    raise InputError(
-      f"{manager.directory}: is cut short or damaged; remove it to train anew."
-    ) from error
+    found = manager.restore_or_initialize()
+  # IndexError, ValueError: cut short
+  except (tf.errors.OpError, IndexError, ValueError) as error:
+    raise _damaged(manager) from error
+  # TensorFlow takes most of the damaged lists of checkpoints for none.
+  there = (pathlib.Path(manager.directory) / "checkpoint").exists()
+  if there and found is None:
+    raise _damaged(manager)
+
+
+def _damaged(manager: tf.train.CheckpointManager) -> InputError:
+  return InputError(
+    f"{manager.directory}: is cut short or damaged; remove it to train anew."
+  )
 
 
 def _controller(

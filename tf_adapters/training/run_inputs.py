@@ -52,7 +52,7 @@ def read(config: config_lib.Config, overwrite: bool) -> Inputs:
     checksums={name: part.checksum() for name, part in examples.items()},
     task=task,
     targets={name: task.targets(part) for name, part in examples.items()},
-    metric=_metric(config, task),
+    metric=config.task.metric or task.metrics[0],
   )
 
 
@@ -108,17 +108,6 @@ def _sources(
     for name, (key, split) in splits.items()
     if split
   }
-
-
-def _metric(config: config_lib.Config, task: tasks.Task) -> str:
-  metric = config.task.metric or task.metrics[0]
-  if metric not in task.metrics:
-    remedy = " `f1` needs `task.positive`." if metric == "f1" else ""
-    raise InputError(
-      f"`task.metric` must be one of {', '.join(task.metrics)} for a "
-      f"{task.type}; got {metric!r}.{remedy}"
-    )
-  return metric
 
 
 def check_same_everywhere(

@@ -102,8 +102,7 @@ def train(
       as it was.
   """
   began = time.perf_counter()
-  if not isinstance(config, config_lib.Config):
-    config = settings_lib.from_dict(config)
+  config = settings_lib.checked(config)
   inputs = run_inputs.read(config, overwrite)
   strategy = distribution.get_strategy(config.train)
   with strategy.scope(), distribution.naming_lost_workers(strategy):
