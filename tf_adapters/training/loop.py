@@ -180,6 +180,7 @@ def _checkpoints(
   checkpoint = tf.train.Checkpoint(
     trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
   )
+  _check_list(folder / "checkpoints")
   # Made here by every worker at once; made at the first save it would be made
   # by the chief alone, who would wait for the others for ever.
   _ = checkpoint.save_counter
@@ -194,19 +195,29 @@ def _checkpoints(
 def _restore(manager: tf.train.CheckpointManager) -> None:
   """Goes on from the checkpoint that is there, if one is."""
   try:
-    found = manager.restore_or_initialize()
-  # IndexError, ValueError: cut short
-  except (tf.errors.OpError, IndexError, ValueError) as error:
-    raise _damaged(manager) from error
-  # TensorFlow takes most of the damaged lists of checkpoints for none.
-  there = (pathlib.Path(manager.directory) / "checkpoint").exists()
-  if there and found is None:
-    raise _damaged(manager)
+    manager.restore_or_initialize()
+  except (tf.errors.OpError, IndexError) as error:  # IndexError: cut short
+    raise _damaged(manager.directory) from error
 
 
-def _damaged(manager: tf.train.CheckpointManager) -> InputError:
+def _check_list(directory: pathlib.Path) -> None:
+  """Sees that the list of checkpoints is none or whole.
+
+  TensorFlow takes a damaged one for none, but an empty one for an error.
+  """
+  if not (directory / "checkpoint").exists():
+    return
+  try:
+    whole = tf.train.get_checkpoint_state(str(directory)) is not None
+  except ValueError:
+    whole = False
+  if not whole:
+    raise _damaged(directory)
+
+
+def _damaged(directory: str | pathlib.Path) -> InputError:
   return InputError(
-    f"{manager.directory}: is cut short or damaged; remove it to train anew."
+    f"{directory}: is cut short or damaged; remove it to train anew."
   )
 
 
