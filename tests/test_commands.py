@@ -16,6 +16,7 @@ import pytest
 import tf_adapters
 from tests import tiny
 from tf_adapters.__main__ import main
+from tf_adapters.command_line import answering
 from tf_adapters.command_line.command import json_line
 
 
@@ -114,6 +115,16 @@ def test_evaluate_reports_classes_and_confusion(world, capsys):
   lines = capsys.readouterr().out.splitlines()
   assert lines[1].split("\t")[1:] == ["precision", "recall", "f1", "examples"]
   assert lines[-1] == "\t".join(["neg", *map(str, counts[1])])
+
+
+def test_a_label_with_a_tab_is_one_column_of_the_report():
+  scores = {"precision": 1.0, "recall": 1.0, "f1": 1.0, "examples": 2}
+  lines = [*answering._class_lines({
+    "classes": {"a\tb": scores, "c\nd": scores},
+    "confusion": {"labels": ["a\tb", "c\nd"], "counts": [[2, 0], [0, 2]]},
+  })]
+  assert [len(line.split("\t")) for line in lines] == [5, 5, 5, 3, 3, 3]
+  assert [line.split("\t")[0] for line in lines[1:3]] == ["a b", "c d"]
 
 
 @pytest.mark.parametrize("words", [

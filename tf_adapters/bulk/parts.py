@@ -107,11 +107,11 @@ def check_whole(source: Source) -> None:
   if source.kind != "parquet":
     return
   try:
-    if _sha256(source.path) == source.sha256:
-      return
+    same = _sha256(source.path) == source.sha256
   except FileNotFoundError:
-    pass
-  raise changed(source)
+    same = False
+  if not same:
+    raise changed(source)
 
 
 def changed(source: Source) -> InputError:
