@@ -434,6 +434,9 @@ def test_parquet_that_changes_under_way(
       assert len(work_lib.read(work).kept) == work.part.rows
   with changes_if(path.read_bytes() != content):
     parts_lib.check_whole(works[0].source)
+  path.unlink()
+  with changes_if(True):
+    parts_lib.check_whole(works[0].source)
 
 
 def changes_if(changed: bool):

@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Which rows a part has: every file is cut alike, whenever it is read."""
 
+import contextlib
 import dataclasses
 import hashlib
 import pathlib
@@ -104,14 +105,18 @@ def check_whole(source: Source) -> None:
   Of other files a part knows its own bytes. Of Parquet it knows the footer,
   which may stay as it is where a text makes place for one as long.
   """
-  if source.kind != "parquet":
-    return
+  with still_there(source):
+    if source.kind == "parquet" and _sha256(source.path) != source.sha256:
+      raise changed(source)
+
+
+@contextlib.contextmanager
+def still_there(source: Source) -> Iterator[None]:
+  """A file that is gone has changed, too."""
   try:
-    same = _sha256(source.path) == source.sha256
+    yield
   except FileNotFoundError:
-    same = False
-  if not same:
-    raise changed(source)
+    raise changed(source) from None
 
 
 def changed(source: Source) -> InputError:

@@ -20,6 +20,7 @@ from tf_adapters.bulk import records
 from tf_adapters.bulk.parts import Part
 from tf_adapters.bulk.parts import Source
 from tf_adapters.bulk.parts import changed
+from tf_adapters.bulk.parts import still_there
 from tf_adapters.data import examples
 from tf_adapters.data.records import Records
 from tf_adapters.errors import InputError
@@ -97,13 +98,11 @@ def read(work: Work) -> Filled:
       `parts.check_whole` sees the rest.
   """
   filled = Filled(work, {name: [] for name in work.columns})
-  try:
+  with still_there(work.source):
     if work.source.kind == "parquet":
       _read_parquet(work, filled)
     else:
       _read_text(work, filled)
-  except FileNotFoundError:
-    raise changed(work.source) from None
   if len(filled.kept) + len(filled.rejected) != work.part.rows:
     raise changed(work.source)
   return filled

@@ -50,7 +50,7 @@ def naming_damage(path: str) -> Iterator[None]:
     path: The file that is read meanwhile; for errors.
   """
   try:
-    import pyarrow
+    import pyarrow.parquet
   except ImportError:
     raise InputError(
       f"{path}: Parquet files need PyArrow: pip install pyarrow."

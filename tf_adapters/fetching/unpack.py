@@ -83,7 +83,7 @@ def _create(
     if len(path.parts) <= _DEEPEST:
       place.parent.mkdir(parents=True, exist_ok=True)
       return open(place, "xb")
-    fault = f", more than {_DEEPEST} folders in one another"
+    fault = f", a name that is too long, of more than {_DEEPEST} folders"
   except (FileExistsError, NotADirectoryError):
     fault = ", for which a file would have to be a folder as well"
     if place.is_file():

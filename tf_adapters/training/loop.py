@@ -176,11 +176,11 @@ def fit(trainer: Trainer, folder: pathlib.Path) -> Result:
 def _checkpoints(
   trainer: Trainer, best: _BestEpoch, folder: pathlib.Path
 ) -> tf.train.CheckpointManager:
+  _check_list(folder / "checkpoints")
   iterations = trainer.optimizer.iterations
   checkpoint = tf.train.Checkpoint(
     trained=trainer.trained, optimizer=trainer.optimizer, **best.state()
   )
-  _check_list(folder / "checkpoints")
   # Made here by every worker at once; made at the first save it would be made
   # by the chief alone, who would wait for the others for ever.
   _ = checkpoint.save_counter
