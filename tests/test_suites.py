@@ -4,10 +4,13 @@
 import csv
 import dataclasses
 import pathlib
+import queue
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import types
 
 import numpy as np
 import pytest
@@ -24,6 +27,7 @@ from tf_adapters.suites import child
 from tf_adapters.suites import data_files
 from tf_adapters.suites import outcome as outcome_lib
 from tf_adapters.suites import plan
+from tf_adapters.suites import run as suite_run
 from tf_adapters.suites import table
 from tf_adapters.suites.trials import Trial
 from tf_adapters.suites.trials import Trials
@@ -91,7 +95,7 @@ def test_a_trial_that_ends_while_others_look_is_not_run_again(
   assert [trial.value for trial in trials.tried("one", space)] == [1.0]
 
 
-def test_who_does_not_wait_leaves_what_another_is_trying(tmp_path):
+def test_what_another_is_trying_is_left(tmp_path):
   (tmp_path / "hang").touch()
   worker = start(tmp_path, "")
   wait_for(tmp_path / "hanging")
@@ -102,12 +106,12 @@ def test_who_does_not_wait_leaves_what_another_is_trying(tmp_path):
     return 1.0, {}
 
   try:
-    assert not trials.explore("study", SPACE, run, wait=False)
+    assert not trials.explore("study", SPACE, run)
   finally:
     worker.kill()
     worker.wait()
   assert len(seen) == 5  # all but the one that hangs
-  assert trials.explore("study", SPACE, run, wait=False)
+  assert trials.explore("study", SPACE, run)
   assert sorted(seen, key=repr) == points(SPACE)
 
 
@@ -141,8 +145,8 @@ def test_what_failed_is_tried_again_once_where_that_is_asked_for(
       return float(chosen["a"]), {}
 
     trials = Trials(tmp_path, storage, retry)
-    for wait in (False, True):
-      trials.explore("study", {"a": (1, 2, 3)}, run, wait)
+    for _ in range(2):
+      trials.explore("study", {"a": (1, 2, 3)}, run)
     tried = trials.tried("study", {"a": (1, 2, 3)})
     return {trial.chosen["a"]: trial.error for trial in tried}
 
@@ -696,6 +700,57 @@ def write_mood(folder, encoder, train, **changes):
     **changes,
   }
   return write_suite(folder, **tree)
+
+
+def test_who_waits_for_one_cell_takes_what_another_has_by_then(
+  tmp_path, monkeypatch
+):
+  for name in ("train.tsv", "dev.tsv"):
+    (tmp_path / name).write_text("text\tlabel\na\tb\n", encoding="utf-8")
+  suite = plan.load(write_suite(tmp_path, root=str(tmp_path), search={}))
+  result = {
+    "metric": "accuracy",
+    "metrics": {"accuracy": 0.5},
+    "trainable_parameters": 1,
+    "encoder_parameters": 2,
+    "seconds": 3.0,
+  }
+  begun, may_end, others, ran = queue.Queue(), {}, {}, []
+
+  def search_elsewhere(cell):
+    def run(chosen):
+      del chosen
+      begun.put(cell.name)
+      assert may_end[cell.name].wait(60)
+      return 0.5, result
+
+    Trials(suite.output, "").explore(cell.stored, cell.search, run)
+
+  for cell in suite.cells:
+    may_end[cell.name] = threading.Event()
+    others[cell.name] = threading.Thread(target=search_elsewhere, args=[cell])
+    others[cell.name].start()
+    begun.get(timeout=60)
+
+  def train(folder, settings, baseline):
+    assert not baseline
+    folder.mkdir(parents=True)
+    ran.append((folder.name.split("-")[0], settings["train.seed"]))
+    return result
+
+  def see(seconds):  # what was begun while there was nothing to do
+    assert seconds > 0
+    seen.append(list(ran))
+    name = left.pop()
+    may_end[name].set()
+    others[name].join()
+
+  seen, left = [], [cell.name for cell in suite.cells]  # the first ends last
+  monkeypatch.setattr(suite_run, "_train", train)
+  monkeypatch.setattr(suite_run, "time", types.SimpleNamespace(sleep=see))
+  suite_run.run(suite, lambda message: None, lambda outcomes: None)
+  assert seen == [[], [("head", 1)]]
+  assert ran == [("head", 1), ("adapter", 1)]
 
 
 def run_suite(path, *options, status=0):

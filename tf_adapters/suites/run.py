@@ -4,6 +4,7 @@
 import json
 import pathlib
 import shutil
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ from tf_adapters.suites.plan import Cell
 from tf_adapters.suites.plan import Suite
 from tf_adapters.suites.trials import Trial
 from tf_adapters.suites.trials import Trials
+
+_WAIT = 5.0  # seconds between looks at what others are running
 
 Inspect = Callable[[pathlib.Path, Mapping[str, Any]], dict[str, Any]]
 
@@ -69,8 +72,8 @@ def advance(
 ) -> Iterator[None]:
   """Runs what is left, and yields where there is news, and at the end.
 
-  Twice through the cells: first each process takes what it finds to do, and
-  only where nothing is left to begin waits for what others began.
+  It takes whatever there is to begin of any cell, and waits for what other
+  processes have begun only where there is nothing.
 
   Args:
     suite: What to run.
@@ -90,12 +93,19 @@ def advance(
     ended.append(message)
     say(message)
 
-  for wait in (False, True):
-    for cell in suite.cells:
-      run_cell(suite, cell, trials, told, inspect(cell), wait)
+  left = suite.cells
+  while left:
+    news, begun = False, []
+    for cell in left:
+      if not run_cell(suite, cell, trials, told, inspect(cell)):
+        begun.append(cell)  # by others, and what depends on it is left
       if ended:
+        news = True
         yield
         ended.clear()
+    left = begun
+    if left and not news:
+      time.sleep(_WAIT)
   yield
 
 
@@ -105,9 +115,8 @@ def run_cell(
   trials: Trials,
   say: Callable[[str], None],
   inspect: Inspect | None = None,
-  wait: bool = True,
-) -> None:
-  """Runs what is left of one cell.
+) -> bool:
+  """Runs what there is to begin of one cell.
 
   Args:
     suite: Of the cell.
@@ -117,17 +126,20 @@ def run_cell(
     inspect: Gets the store of every run that has ended, which is removed
       afterwards, and its settings; the result keeps what it returns as
       `inspected`.
-    wait: Whether to wait for runs of other processes; else what depends on
-      them is left.
+
+  Returns:
+    Whether all of it has ended. Else another process is running some of it, and
+    what depends on that is left.
   """
   runner = _Runner(suite, cell, trials, say, inspect)
-  if not trials.explore(cell.stored, cell.search, runner.search, wait):
-    return
+  if not trials.explore(cell.stored, cell.search, runner.search):
+    return False
   best = best_of(cell, trials.tried(cell.stored, cell.search))
-  if best is not None and len(cell.seeds) > 1:
-    trials.explore(
-      repeats_name(cell, best), seed_space(cell), runner.repeat(best), wait
-    )
+  if best is None or len(cell.seeds) == 1:
+    return True
+  return trials.explore(
+    repeats_name(cell, best), seed_space(cell), runner.repeat(best)
+  )
 
 
 class _Runner:

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import hashlib
 import pathlib
-import time
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -20,8 +19,6 @@ from typing import Any
 from tf_adapters import files
 from tf_adapters.errors import InputError
 from tf_adapters.suites import storage as storage_lib
-
-_WAIT = 5.0  # seconds between looks at what others are running
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,19 +66,19 @@ class Trials:
     name: str,
     space: Mapping[str, tuple],
     run: Callable[[Mapping[str, Any]], tuple[float, dict[str, Any]]],
-    wait: bool = True,
   ) -> bool:
-    """Tries every point of a grid once, together with other processes.
+    """Tries what there is to begin of a grid.
+
+    Several processes may at once, and every point is tried once.
 
     Args:
       name: Of the study.
       space: Values by setting.
       run: From a point to what is maximised and to what is kept. An
         `InputError` is kept as the reason why the trial failed.
-      wait: Whether to wait for points that others are trying.
 
     Returns:
-      Whether every point has been tried.
+      Whether every point has been tried; else others are trying some.
 
     Raises:
       InputError: if a process with another folder runs trials of this study.
@@ -95,11 +92,7 @@ class Trials:
         if trial is not None:
           self._run(study, trial, run)
           continue
-      if not self._running(study):
-        return True
-      if not wait:
-        return False
-      time.sleep(_WAIT)
+      return not self._running(study)
 
   def tried(self, name: str, space: Mapping[str, tuple]) -> list[Trial]:
     """What was tried of a grid so far, failures included.
