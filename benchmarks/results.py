@@ -178,14 +178,15 @@ def document(rows: Iterable[Row], found: Found, run: Mapping) -> str:
   def listed(tree):
     return "\n".join(f"* {name}: {value}" for name, value in tree.items())
 
+  times = run["repeats"]
   quick = "**A quick try, not a measurement.**\n\n" if run["quick"] else ""
   return f"""# Speed
 
-{quick}Written by `make bench`: run {run["run"]}, source {run["source"]}.
-All commands of a block were run in turn, {run["repeats"]} times over, each a
-process of its own; a ratio is that of two neighbours, and its median, least and
-greatest of this one run are shown. Of several rivals the one with the better
-median counts.
+{quick}Written by `make bench BENCH="--data DATA --repeats {times}"`:
+run {run["run"]}, source {run["source"]}. All commands
+of a block were run in turn, {times} times over, each a process of its own;
+a ratio is that of two neighbours, and its median, least and greatest of this
+one run are shown. Of several rivals the one with the better median counts.
 
 {table(rows, found, run["repeats"])}
 

@@ -18,6 +18,7 @@ import sys
 
 import results
 import rich.console
+from served import models
 
 from tf_adapters import files
 from tf_adapters.checkpoints import minilm
@@ -127,8 +128,7 @@ class Bench:
     found = self.ours("compare", "mixed", first="mixed", second="task")
     title = "`mixed`, 32 rows of 16 tasks, against a task's signature"
     yield _compared(title, found, 1.05, 1.25)
-    if self._options.peer_python.exists():
-      yield from self._against_peer()
+    yield from self._against_peer()
     found = self.ours("every", "upper_export", calls=12)
     title = "`all_tasks`, 16 with adapters in the upper half, against 16 calls"
     yield _compared(title, found, 0.35, 0.6)
@@ -301,7 +301,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   add = parser.add_argument
-  add("--data", type=pathlib.Path, help="folder with sms_spam, trec6, cola …")
+  add(
+    "--data",
+    type=pathlib.Path,
+    required=True,
+    help="folder with sms_spam, trec6, cola and sst2, each with train.tsv and "
+    "dev.tsv",
+  )
   add("--work", type=pathlib.Path, default=HERE / "served/made")
   add("--repeats", type=int, default=3)
   add("--seconds", type=float, default=60, help="under load")
@@ -309,9 +315,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     "--peer-python",
     type=pathlib.Path,
     default=HERE.parent / ".venv-peer/bin/python",
+    help="default: that of `make peer`",
   )
   add("--output", type=pathlib.Path, default=HERE / "RESULTS.md")
-  return parser.parse_args(arguments)
+  options = parser.parse_args(arguments)
+  for task in models.REAL:
+    for name in ("train.tsv", "dev.tsv"):
+      if not (options.data / task / name).is_file():
+        sys.exit(f"--data: no {options.data / task / name}.")
+  if not options.peer_python.exists():
+    sys.exit(f"no {options.peer_python}; `make peer` makes the environment.")
+  return options
 
 
 def main() -> None:

@@ -101,6 +101,32 @@ def test_a_file_that_is_uploaded_is_the_one_that_is_read(
   assert written[:2] == ["text,label", '"It is late, really.",late']
 
 
+@pytest.mark.parametrize(("typed", "content", "message"), [
+  (
+    'TEXT_COLUMN = "words"', b"message,topic\na,b\n",
+    "TEXT_COLUMN must be one of 'message', 'topic'; got 'words'.",
+  ),
+  (
+    'LABEL_COLUMN = "stars"', b"message,topic\na,b\n",
+    "LABEL_COLUMN must be one of 'message', 'topic'; got 'stars'.",
+  ),
+  ("", "message,topic\né,b\n".encode("latin-1"), "mine.csv must be in UTF-8"),
+  ("UPLOAD = True", b"", "UPLOAD works on Colab alone; here FILE names"),
+])
+def test_what_cannot_be_read_is_one_sentence(
+  tmp_path, monkeypatch, typed, content, message
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "mine.csv").write_bytes(content)
+  names = {"runtime": types.SimpleNamespace(colab=False), "os": os}
+  settings = source("adapt_your_data", "settings")
+  exec(f"{settings}\nFILE = 'mine.csv'\n{typed}", names)  # noqa: S102
+  with pytest.raises(ValueError) as caught:
+    exec(source("adapt_your_data", "data"), names)  # noqa: S102
+  assert message in str(caught.value)
+  assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("kind", ["tsv", "csv"])
 def test_own_rows_arrive_as_they_stand(tmp_path, monkeypatch, capsys, kind):
   """All but the empty ones; what the package reads of a file is the truth."""

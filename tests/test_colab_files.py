@@ -151,14 +151,16 @@ def first_cell(monkeypatch, pip):
 def test_where_everything_is_there_nothing_is_installed(
   first_cell, pip, capsys, device, tpu
 ):
-  first_cell([device], ["tf-adapters", "tensorflow-tpu"])
+  encoder = minilm.DISTRIBUTION
+  first_cell([device], ["tf-adapters", encoder, "tensorflow-tpu"])
   assert pip == []
   assert capsys.readouterr().out == f"started, TPU: {tpu}\n"
 
 
 @pytest.mark.parametrize(("device", "packages"), [
   ("cpu", []), ("nvidia-smi", []), ("/dev/vfio/0", []),
-  ("/dev/accel0", ["tf-adapters"]),
+  ("/dev/accel0", ["tf-adapters", minilm.DISTRIBUTION]),
+  ("cpu", ["tf-adapters"]),  # whose encoder could not be had then
 ])
 def test_what_lacks_is_installed_in_order_before_a_restart(
   first_cell, pip, capsys, device, packages

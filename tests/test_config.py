@@ -12,7 +12,9 @@ from hypothesis import settings as settings_of_test
 from hypothesis import strategies as st
 
 from tf_adapters import config as config_lib
+from tf_adapters import json_files
 from tf_adapters import settings
+from tf_adapters.command_line import training
 from tf_adapters.config import Config
 from tf_adapters.errors import InputError
 
@@ -225,6 +227,15 @@ def test_a_file_that_is_not_utf_8_is_named(tmp_path):
   assert path in message and "UTF-8" in message
 
 
+def test_a_folder_and_what_is_in_a_file_are_no_files(tmp_path):
+  inner = tmp_path / "run.yaml" / "more.yaml"
+  inner.parent.write_text("")
+  for read in (settings.read_yaml, json_files.read):
+    message = f"{tmp_path}: is a folder, not a file."
+    assert fails(read, tmp_path) == message
+    assert str(inner) in fails(read, inner)
+
+
 def test_a_missing_file_is_named(tmp_path):
   path = str(tmp_path / "no.yaml")
   assert path in fails(settings.load, path)
@@ -357,6 +368,21 @@ def test_a_metric_fits_its_task(task, message):
   assert fails(settings.from_dict, {"task": task}) == message
   made = Config(task=config_lib.TaskConfig(**task))
   assert fails(settings.checked, made) == message
+
+
+def test_a_path_is_no_configuration():
+  assert fails(settings.checked, "run.yaml") == (
+    "`config` takes a `Config` or a dictionary; got 'run.yaml' (`load_config` "
+    "reads a file)."
+  )
+
+
+def test_the_defaults_that_help_shows_can_be_typed():
+  lines = training._settings_help().splitlines()[1:]
+  names = settings.dotted(settings.to_dict(Config()))
+  assert [line.strip().partition("=")[0] for line in lines] == list(names)
+  for line in lines:
+    assert settings.load(None, [line.strip()]) == Config()
 
 
 def test_a_pooler_that_nobody_reads_is_not_trained():

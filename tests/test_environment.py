@@ -8,7 +8,9 @@ import subprocess
 import sys
 
 import pytest
+from packaging.requirements import Requirement
 
+from tests.colab import setup_py
 from tf_adapters import environment
 
 INSTALLED = {
@@ -17,6 +19,7 @@ INSTALLED = {
   "tensorflow-text": "2.20.1",
   "tf-models-official": "2.20.0",
 }
+REMEDY = " ".join(f"'{part}==2.20.*'" for part in INSTALLED)
 
 
 def install(monkeypatch, versions):
@@ -49,7 +52,31 @@ def test_another_version_is_refused_with_the_remedy(
     environment.check()
   message = str(caught.value)
   assert f"{part} {version and '2.19'}" in message
-  assert "pip install 'tensorflow==" in message
+  assert f"pip install {REMEDY}" in message
+
+
+@pytest.mark.parametrize("version", ["2.19.0", "2.21.0"])
+def test_all_parts_of_another_version_are_refused(version, monkeypatch):
+  install(monkeypatch, dict.fromkeys(INSTALLED, version))
+  with pytest.raises(ImportError) as caught:
+    environment.check()
+  assert f"pip install {REMEDY}" in str(caught.value)
+
+
+def test_the_remedy_for_tpus_leaves_tensorflow_away(monkeypatch):
+  versions = {**INSTALLED, "tensorflow": None, "tensorflow-tpu": "2.19.0"}
+  install(monkeypatch, versions)
+  with pytest.raises(ImportError) as caught:
+    environment.check()
+  assert "tensorflow-tpu 2.19" in str(caught.value)
+  assert "'tensorflow-tpu==2.20.*'" in str(caught.value)
+  assert "'tensorflow==" not in str(caught.value)
+
+
+def test_the_version_is_that_of_setup_py():
+  wanted = {Requirement(pin).name: pin for pin in setup_py()["TENSORFLOW"]}
+  for part in INSTALLED:
+    assert wanted[part].startswith(f"{part}>={environment._MINOR},")
 
 
 @pytest.mark.parametrize("given,expected", [(None, "1"), ("0", "0")])

@@ -274,7 +274,28 @@ def test_a_configuration_that_is_no_encoders_is_named(tmp_path):
   ("options", "message"),
   [
     ({"encoder": "bert-huge"}, "`encoder` must be one of `bert-tiny`"),
+    ({"encoder": 3}, "`encoder` must be one of `bert-tiny`"),
+    ({"encoder": None}, "`encoder` must be one of `bert-tiny`"),
     ({"sizes": [0]}, "`size` must be at least 1; got 0"),
+    ({"sizes": 8}, "`sizes` takes a list of whole numbers; got 8."),
+    ({"methods": "lora"}, "`methods` takes a list of names; got 'lora'."),
+    ({"strategies": "full"}, "`strategies` takes a list of names; got 'full'."),
+    ({"strategies": ()}, "`strategies` must name at least one; got none."),
+    (
+      {"strategies": ["full", "head"], "sizes": [8, 64]},
+      "`sizes` are of the strategy `adapter`, which is not among full, head; "
+      "got 8, 64.",
+    ),
+    (
+      {"strategies": ["full"], "methods": ["parallel"]},
+      "`methods` are of the strategy `adapter`, which is not among full; got "
+      "parallel.",
+    ),
+    ({"config": "run.yaml"}, "`config` takes a `Config` or a dictionary"),
+    (
+      {"config": Config(data=DataConfig(max_length=6.5))},
+      "`data.max_length` takes a whole number; got 6.5",
+    ),
     ({"methods": ["lohs"]}, "`method` must be one of"),
     ({"strategies": ["all"]}, "`strategy` must be one of"),
     ({"tasks": 0}, "`tasks` must be at least 1; got 0"),
@@ -304,7 +325,17 @@ def test_a_shape_is_checked():
     tf_adapters.EncoderShape(10, 1, 3)
   with pytest.raises(tf_adapters.InputError, match="`layers` must be at"):
     tf_adapters.EncoderShape(10, 0, 2)
+  with pytest.raises(tf_adapters.InputError, match="`hidden` takes whole"):
+    tf_adapters.EncoderShape(None, 1, 2)
   assert tf_adapters.EncoderShape(10, 1, 2).inner == 40
+
+
+def test_settings_may_be_a_dictionary_and_say_how_many_outputs():
+  costs = tf_adapters.plan(TINY, config={"adapter.size": 3})
+  assert costs.rows[0].way == "houlsby 3"
+  assert costs.classes == 2
+  costs = tf_adapters.plan(TINY, config={"task": {"type": "regression"}})
+  assert costs.classes == 1
 
 
 # --- The command -------------------------------------------------------------
@@ -409,6 +440,11 @@ def test_other_shapes_methods_and_settings(capsys):
     (["bert-huge"], "`encoder` must be one of"),
     (["--heads", "5"], "`heads` must divide `hidden`, here 768; got 5."),
     (["adapter.sise=3"], "adapter.sise"),
+    (
+      ["minilm", "encoder=bert-large"],
+      "the encoder is named twice: 'minilm' and encoder='bert-large'.",
+    ),
+    (["--strategy", "full", "--size", "8"], "`sizes` are of the strategy"),
     (["--picture", "plan.pdf"], "ends in .png or .svg; got 'plan.pdf'"),
     (["--picture", "nowhere/plan.png"], "there is no folder 'nowhere'"),
   ],

@@ -134,6 +134,7 @@ def test_only_what_is_taken_apart_is_inspected(tmp_path):
       "two points have the name 'adapter-1'.",
     ),
     ("size", {"sedes": [1]}, "unknown key `sedes`"),
+    ("size", {"methods": {"full": {}}}, "unknown key `methods`"),
     (
       "size",
       {"settings": {"task.type": "regression", "task.metric": "mse"}},
@@ -862,6 +863,25 @@ def test_the_command_trains_takes_apart_and_draws(
     "points": 1,
     "failed": 0,
   }
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_study_whose_runs_failed_says_so_and_has_a_status(
+  tmp_path, trained, capsys, options
+):
+  path = write_study(tmp_path, "initialisation", search={})
+  output = tmp_path / "out"
+  arguments = ("--config", path, "--output", str(output), *options)
+  status, out, err = run(capsys, "initialisation", *arguments)
+  assert trained
+  assert status == 2
+  assert '"failed": 1' in out if options else "| failed |" in out
+  assert err.strip().splitlines()[-1] == (
+    f"tf-adapters: runs of {path} failed: 1; "
+    f"{output}/initialisation/runs.csv says why, and `--retry` runs them again."
+  )
+  reasons = (output / "initialisation/runs.csv").read_text(encoding="utf-8")
+  assert "the loss became nan" in reasons
 
 
 def test_a_missing_file_is_one_sentence(capsys, tmp_path, monkeypatch):

@@ -1,15 +1,18 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """A suite runs every point once, whoever dies, and reports what it chose."""
 
+import contextlib
 import csv
 import dataclasses
 import pathlib
 import queue
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+import time
 import types
 
 import numpy as np
@@ -22,6 +25,7 @@ from tests import tiny
 from tests.processes import wait_for
 from tests.processes import wait_until
 from tf_adapters import files
+from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 from tf_adapters.suites import child
 from tf_adapters.suites import data_files
@@ -236,6 +240,93 @@ def test_a_storage_that_cannot_be_opened_is_named(tmp_path, url):
   assert "\n" not in str(error.value)
 
 
+def test_a_journal_goes_on_after_a_kill_while_it_was_written(
+  tmp_path, monkeypatch
+):
+  """Its lock goes with the process, where `output` is relative, too."""
+  monkeypatch.chdir(tmp_path)
+  pathlib.Path("out").mkdir()
+  code = (
+    "import os, signal, sys, pathlib\n"
+    "from tf_adapters.suites.trials import Trials\n"
+    "trials = Trials(pathlib.Path('out'), '')\n"
+    "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+    "trials.explore('study', {'a': (1, 2)}, lambda chosen: (1.0, {}))\n"
+  )
+  done = subprocess.run([sys.executable, "-c", code], check=False)
+  assert done.returncode == -signal.SIGKILL
+  began = time.monotonic()
+  trials = Trials(pathlib.Path("out"), "")
+  assert trials.explore("study", {"a": (1, 2)}, lambda chosen: (1.0, {}))
+  assert time.monotonic() - began < 20
+  assert len(trials.tried("study", {"a": (1, 2)})) == 2
+
+
+def test_a_line_that_a_full_disk_left_unfinished_is_cut_off(tmp_path):
+  trials = Trials(tmp_path, "")
+  trials.explore("study", {"a": (1, 2)}, lambda chosen: (1.0, {}))
+  journal = tmp_path / "journal.log"
+  whole = journal.read_bytes()
+  for lost in (1, 25):
+    journal.write_bytes(whole[:-lost])
+    assert len(Trials(tmp_path, "").tried("study", {"a": (1, 2)})) == 1
+    trials = Trials(tmp_path, "")
+    assert trials.explore("study", {"a": (1, 2)}, lambda chosen: (1.0, {}))
+    tried = Trials(tmp_path, "").tried("study", {"a": (1, 2)})
+    assert sorted(trial.chosen["a"] for trial in tried) == [1, 2]
+
+
+def test_a_damaged_journal_is_named(tmp_path):
+  trials = Trials(tmp_path, "")
+  trials.explore("study", {"a": (1,)}, lambda chosen: (1.0, {}))
+  journal = tmp_path / "journal.log"
+  journal.write_bytes(b"}" + journal.read_bytes())
+  with pytest.raises(InputError, match=r"journal\.log: is damaged: "):
+    Trials(tmp_path, "")
+
+
+def test_a_database_of_another_optuna_is_named(tmp_path):
+  storage = storage_of("sqlite", tmp_path)
+  Trials(tmp_path, storage)
+  with contextlib.closing(sqlite3.connect(tmp_path / "trials.db")) as database:
+    database.execute("UPDATE alembic_version SET version_num = 'v0.9.0.a'")
+    database.commit()
+  with pytest.raises(InputError, match="`storage` must be the URL"):
+    Trials(tmp_path, storage)
+
+
+def test_of_grids_that_share_a_point_one_runs_it_at_a_time(tmp_path):
+  running, begun, may_end = [], threading.Event(), threading.Event()
+
+  def identity(chosen):
+    return f"run{chosen['a']}"
+
+  def first(chosen):
+    running.append("first")
+    begun.set()
+    assert may_end.wait(60)
+    running.remove("first")
+    return 1.0, {"run": identity(chosen)}
+
+  def second(chosen):
+    assert not running or chosen == {"a": 2}
+    seen.append(trials.known(identity(chosen)))
+    return 1.0, {}
+
+  def explore():
+    Trials(tmp_path, "").explore("one", {"a": (1,)}, first, identity)
+
+  seen, trials = [], Trials(tmp_path, "")
+  other = threading.Thread(target=explore)
+  other.start()
+  assert begun.wait(60)
+  threading.Timer(0.5, may_end.set).start()
+  assert trials.explore("more", {"a": (1, 2)}, second, identity)
+  other.join()
+  assert [known for known in seen if known] == [{"run": "run1"}]
+  assert len(seen) == 2
+
+
 def start(folder, storage):
   return subprocess.Popen([sys.executable, "-c", WORKER, str(folder), storage])
 
@@ -381,6 +472,7 @@ def test_a_fixed_value_goes_over_a_search_below_it(tmp_path):
     ({"tasks": {}}, "`tasks` must name at least one; got none."),
     ({"seeds": [0, 0]}, "`seeds` takes a list of different whole numbers"),
     ({"seeds": 3}, "`seeds` takes a list of different whole numbers"),
+    ({"seeds": [0, -1]}, "different whole numbers from 0; got [0, -1]"),
     (
       {"search": {"train.learning_rate": 0.1}},
       "`search.train.learning_rate` takes a list of values; got 0.1.",
@@ -476,6 +568,23 @@ def test_shipped_suites_are_sound(path):
   assert f"tf-adapters suite configs/suites/{path.name}" in path.read_text()
 
 
+def test_values_are_what_they_are_however_they_are_written(tmp_path):
+  def cells(*values, layers="3,4"):
+    tree = yaml.safe_load(pathlib.Path(write_suite(tmp_path)).read_text())
+    tree["search"] = {
+      "train.learning_rate": list(values), "adapter.layers": [layers]
+    }
+    return plan.from_tree("suite.yaml", tree).cells
+
+  (first, second) = cells("1e-3", 0.0003, "0.001")
+  assert first.search == {
+    "train.learning_rate": (0.001, 0.0003), "adapter.layers": ("3,4",)
+  }
+  assert (first, second) == cells(0.001, "3e-4", layers="3, 4")
+  with pytest.raises(InputError, match="`train.learning_rate` takes a number"):
+    cells("fast")
+
+
 # --- The data --------------------------------------------------------------
 
 
@@ -488,16 +597,42 @@ def test_runs_of_one_folder_are_of_the_same_data(tmp_path):
     (tmp_path / root).mkdir()
     for name in ("train.tsv", "dev.tsv"):
       (tmp_path / root / name).write_text(f"{root == 'other'} {name}")
-  data_files.check(suite("one"))
+  trials = Trials(tmp_path, "")  # a journal, which keeps no notes
+  data_files.check(suite("one"), trials)
   noted = (tmp_path / "results/data.json").read_bytes()
-  data_files.check(suite("moved"))
+  data_files.check(suite("moved"), trials)
   with pytest.raises(InputError, match="train.tsv: it has changed since runs"):
-    data_files.check(suite("other"))
+    data_files.check(suite("other"), trials)
   (tmp_path / "one/dev.tsv").unlink()
   with pytest.raises(InputError, match="one/dev.tsv: there is no such data"):
-    data_files.check(suite("one"))
+    data_files.check(suite("one"), trials)
   assert (tmp_path / "results/data.json").read_bytes() == noted
-  data_files.check(suite("other", "new"))
+  data_files.check(suite("other", "new"), trials)
+
+
+def test_a_database_keeps_to_its_data_whatever_the_folder(tmp_path):
+  storage = storage_of("sqlite", tmp_path)
+  for name in ("train.tsv", "dev.tsv"):
+    (tmp_path / name).write_text(name)
+
+  def check(output, storage=storage):
+    path = write_suite(
+      tmp_path,
+      root=str(tmp_path),
+      output=str(tmp_path / output),
+      storage=storage,
+    )
+    suite = plan.load(path)
+    data_files.check(suite, Trials(suite.output, suite.storage))
+
+  check("one")
+  check("two")
+  (tmp_path / "dev.tsv").write_text("other")
+  message = "`output` must be a new folder and `storage` a new database for"
+  for output in ("one", "two", "three"):
+    with pytest.raises(InputError, match=message):
+      check(output)
+  check("three", f"sqlite:///{tmp_path}/new.db")
 
 
 # --- The table -------------------------------------------------------------
@@ -758,6 +893,24 @@ def run_suite(path, *options, status=0):
   done = subprocess.run(command, capture_output=True, text=True, check=False)
   assert done.returncode == status, done.stderr
   return done
+
+
+def test_a_run_reads_its_settings_as_they_are(tmp_path, monkeypatch):
+  seen = []
+  monkeypatch.setattr(child, "run", lambda words: seen.append(words) or {})
+  settings = {
+    "task.name": "t", "data.train": "\U0001f600.tsv", "task.positive": "null",
+    "train.learning_rate": 3e-5, "data.eval": "a\u2028\x85b.tsv",
+    "adapter.layers": (1, 2), "train.epochs": 2,
+  }
+  suite_run._train(tmp_path, settings, baseline=False)
+  ((*_, path),) = seen
+  config = settings_lib.load(path)
+  assert config.data.train == settings["data.train"]
+  assert config.data.eval == settings["data.eval"]
+  assert config.task.positive == "null"
+  assert (config.train.learning_rate, config.train.epochs) == (3e-5, 2)
+  assert config.adapter.layers == (1, 2)
 
 
 @pytest.mark.parametrize("locale", ["latin-1", "utf-8"])

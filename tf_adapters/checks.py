@@ -5,6 +5,7 @@ import math
 import numbers
 import os
 import pathlib
+from collections.abc import Iterable
 from collections.abc import Sequence
 
 from tf_adapters.errors import InputError
@@ -17,10 +18,16 @@ def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     raise InputError(f"`{key}` must be one of {names}; got {value!r}.")
 
 
-def names(key: str, values: Sequence[str]) -> None:
-  """Raises `InputError` for a single name, which is a sequence of letters."""
-  if isinstance(values, str):
-    raise InputError(f"`{key}` takes a list of names; got {values!r}.")
+def names(key: str, values: Iterable[str], what: str = "names") -> None:
+  """Raises `InputError` for a single name, a sequence of letters, or no list.
+
+  Args:
+    key: The setting.
+    values: Its value.
+    what: The list is of.
+  """
+  if isinstance(values, str) or not isinstance(values, Iterable):
+    raise InputError(f"`{key}` takes a list of {what}; got {values!r}.")
 
 
 def whole(key: str, value: int) -> None:

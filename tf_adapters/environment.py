@@ -7,6 +7,7 @@ import platform
 import sys
 
 _PARTS = ("tensorflow", "tf-keras", "tensorflow-text", "tf-models-official")
+_MINOR = "2.20"  # of all of them, as in setup.py
 _X86 = ("x86_64", "AMD64")
 
 
@@ -20,14 +21,14 @@ def check() -> None:
   """
   minors = {part: _minor(part) for part in _PARTS}
   # A TPU's build of TensorFlow comes under another name.
-  if minors["tensorflow"] is None:
-    minors["tensorflow"] = _minor("tensorflow-tpu")
-  if len(set(minors.values())) > 1:
+  if minors["tensorflow"] is None and _minor("tensorflow-tpu") is not None:
+    del minors["tensorflow"]
+    minors["tensorflow-tpu"] = _minor("tensorflow-tpu")
+  if set(minors.values()) != {_MINOR}:
     found = ", ".join(f"{part} {minor}" for part, minor in minors.items())
-    wanted = minors["tensorflow"] or "2.20"
-    command = " ".join(f"'{part}=={wanted}.*'" for part in _PARTS)
+    command = " ".join(f"'{part}=={_MINOR}.*'" for part in minors)
     raise ImportError(
-      f"tf_adapters needs one minor version of TensorFlow's parts; found "
+      f"tf_adapters needs TensorFlow's parts in version {_MINOR}; found "
       f"{found}. Run: pip install {command}"
     )
   if "tensorflow" not in sys.modules:

@@ -17,8 +17,10 @@ def read(path: pathlib.Path) -> dict[str, Any]:
   """
   try:
     tree = json.loads(path.read_bytes().decode("utf-8"))
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     raise InputError(f"{path} is missing.") from None
+  except IsADirectoryError:
+    raise InputError(f"{path}: is a folder, not a file.") from None
   except (ValueError, RecursionError) as error:
     raise InputError(
       f"{path}: is cut short or damaged, it is not valid JSON: {error}."

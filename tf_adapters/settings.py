@@ -55,7 +55,24 @@ def checked(config: Config | Mapping[str, Any]) -> Config:
   """The same, or one of nested (or dotted) keys, validated."""
   if isinstance(config, Config):
     config = to_dict(config)  # nobody has looked into one made in Python
+  if not isinstance(config, Mapping):
+    raise InputError(
+      f"`config` takes a `Config` or a dictionary; got {config!r} "
+      "(`load_config` reads a file)."
+    )
   return from_dict(config)
+
+
+def converted(name: str, value: Any) -> Any:
+  """A value as the type of its dotted setting, which may be written as text.
+
+  Raises:
+    InputError: if it cannot be.
+  """
+  hint = _hint(name.split("."))
+  if hint is None or dataclasses.is_dataclass(hint):
+    return value  # there is no such setting; who reads it says so
+  return _convert(hint, value, name)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -93,8 +110,10 @@ def read_yaml(path: str) -> dict[str, Any]:
   try:
     text = pathlib.Path(path).read_text(encoding="utf-8")
     tree = yaml.load(text, _Loader)  # noqa: S506  it is a SafeLoader
-  except FileNotFoundError:
+  except (FileNotFoundError, NotADirectoryError):
     raise InputError(f"{path}: no such configuration file.") from None
+  except IsADirectoryError:
+    raise InputError(f"{path}: is a folder, not a file.") from None
   except UnicodeDecodeError as error:
     raise InputError(f"{path}: is not UTF-8: {error}.") from error
   except (yaml.YAMLError, ValueError) as error:  # ValueError: no such date
@@ -139,12 +158,17 @@ def _override(tree: dict[str, Any], item: str) -> None:
 
 
 def _may_be_none(path: Sequence[str]) -> bool:
+  return type(None) in typing.get_args(_hint(path))
+
+
+def _hint(path: Sequence[str]) -> Any:
+  """The type of a setting; None: there is no such setting."""
   hint: Any = Config
   for part in path:
     if not dataclasses.is_dataclass(hint):
-      return False
+      return None
     hint = typing.get_type_hints(hint).get(part)
-  return type(None) in typing.get_args(hint)
+  return hint
 
 
 def _place(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:

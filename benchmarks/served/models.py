@@ -28,7 +28,7 @@ from tf_adapters.training.reporting import Silent
 
 # Tasks on DATA; of each one epoch over the first rows, since it is not their
 # scores that are measured here.
-_REAL = ("sms_spam", "trec6", "cola", "sst2")
+REAL = ("sms_spam", "trec6", "cola", "sst2")
 _ROWS = 2000
 _LABELS = ["no", "yes"]
 _MANY = 500
@@ -68,7 +68,7 @@ def _train(options, encoder: str) -> list[str]:
   """Tasks trained on real data."""
   store = tf_adapters.Store(options.work / "store")
   known = store.tasks() if store.exists else []
-  for name in _REAL:
+  for name in REAL:
     if name in known:
       continue
     short = options.work / f"{name}.tsv"
@@ -83,7 +83,7 @@ def _train(options, encoder: str) -> list[str]:
       "data.eval": str(options.data / name / "dev.tsv"),
       "train.epochs": 1,
     })
-  return list(_REAL)
+  return list(REAL)
 
 
 def _create(path: pathlib.Path, encoder) -> tf_adapters.Store:

@@ -11,6 +11,7 @@ from typing import Any
 from tf_adapters import settings as settings_lib
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
+from tf_adapters.errors import InputError
 from tf_adapters.planning import costs as costs_lib
 from tf_adapters.planning import picture
 from tf_adapters.planning import shapes
@@ -60,9 +61,8 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
     "--classes",
     type=int,
-    default=2,
     metavar="N",
-    help="outputs of each head; 1 for a regression",
+    help="outputs of each head (by default 2, for a regression 1)",
   )
   parser.add_argument(
     "--picture", metavar="FILE", help="draw it too, into a .png or .svg file"
@@ -84,6 +84,10 @@ def plan(options: argparse.Namespace) -> Iterator[str]:
   settings = list(options.settings)
   named = settings.pop(0) if settings and "=" not in settings[0] else None
   config = settings_lib.load(None, settings)
+  if named is not None and config.encoder is not None:
+    raise InputError(
+      f"the encoder is named twice: {named!r} and encoder={config.encoder!r}."
+    )
   chosen = {"strategies": options.strategy} if options.strategy else {}
   costs = costs_lib.plan(
     _encoder(options, named or config.encoder or "bert-base"),

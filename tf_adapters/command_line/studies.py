@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
+from tf_adapters.errors import InputError
 
 _NAMES = ("trade-off", "ablation", "initialisation", "size")
 _CONFIGS = pathlib.Path("configs/studies")
@@ -36,18 +37,26 @@ def study(options: argparse.Namespace) -> Iterator[str]:
     _command(kind.name, path),
     retry=options.retry,
   )
+  failed = sum(len(point.failed) for point in results.points)
   if options.json:
     yield json_line({
       "study": kind.name,
       "output": str(chosen.folder),
       "report": str(chosen.suite.output / "report.html"),
       "points": len(results.points),
-      "failed": sum(len(point.failed) for point in results.points),
+      "failed": failed,
     })
-    return
-  for table in kind.tables(results):
-    yield tables.markdown(table)
-  yield f"pictures are in {chosen.folder}, all studies in report.html beside it"
+  else:
+    for table in kind.tables(results):
+      yield tables.markdown(table)
+    is_drawn = any(point.runs for point in results.points)
+    what = "pictures" if is_drawn else "tables without pictures"
+    yield f"{what} are in {chosen.folder}, all studies in report.html beside it"
+  if failed:
+    raise InputError(
+      f"runs of {path} failed: {failed}; {chosen.folder / 'runs.csv'} says "
+      "why, and `--retry` runs them again."
+    )
 
 
 def _command(name: str, path: str) -> str:

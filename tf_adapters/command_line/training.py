@@ -7,6 +7,7 @@ import functools
 import os
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 import tf_adapters
 from tf_adapters import config as config_lib
@@ -54,8 +55,15 @@ def _settings_help() -> str:
   lines = ["settings and their defaults:"]
   defaults = settings_lib.to_dict(config_lib.Config())
   for name, value in settings_lib.dotted(defaults).items():
-    lines.append(f"  {name}={'' if value is None else value}")
+    lines.append(f"  {name}={_typed(value)}")
   return "\n".join(lines)
+
+
+def _typed(value: Any) -> str:
+  """A setting as it can be typed."""
+  if isinstance(value, tuple):
+    return ",".join(map(str, value))
+  return "null" if value is None else str(value)
 
 
 def _config(options: argparse.Namespace) -> "tf_adapters.Config":
@@ -130,11 +138,17 @@ def suite(options: argparse.Namespace) -> Iterator[str]:
   else:
     say = reporting.Reporter().say
     outcomes = run.run(chosen, say, publish, retry=options.retry)
+  failed = sum(len(outcome.errors) for outcome in outcomes)
   if options.json:
-    yield json_line({"output": str(chosen.output), "runs": len(outcomes)})
+    yield json_line({
+      "output": str(chosen.output),
+      "cells": len(outcomes),
+      "runs": sum(len(outcome.runs) for outcome in outcomes),
+      "failed": failed,
+      "left": sum(outcome.left for outcome in outcomes),
+    })
   else:
     yield table.markdown(chosen, outcomes)
-  failed = sum(len(outcome.errors) for outcome in outcomes)
   if failed and not options.tables:
     raise InputError(
       f"runs of {options.file} failed: {failed}; {chosen.output / 'table.md'} "

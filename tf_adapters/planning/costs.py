@@ -6,9 +6,11 @@ import math
 import os
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 from tf_adapters import checks
 from tf_adapters import config as config_lib
+from tf_adapters import settings
 from tf_adapters import validation
 from tf_adapters.config import Config
 from tf_adapters.errors import InputError
@@ -86,8 +88,8 @@ def plan(
   methods: Sequence[str] = (),
   strategies: Sequence[str] = config_lib.TUNINGS,
   tasks: int = 10,
-  classes: int = 2,
-  config: Config | None = None,
+  classes: int | None = None,
+  config: Config | Mapping[str, Any] | None = None,
 ) -> Costs:
   """Counts what tuning would take, without weights and without TensorFlow.
 
@@ -106,13 +108,14 @@ def plan(
     sizes: Of the bottlenecks, a row each; none: `config.adapter.size`.
     methods: Placements of adapters, a row each and size; none:
       `config.adapter.method`.
-    strategies: A row each.
+    strategies: A row each; where sizes or methods are given, `adapter` is one.
     tasks: How many share the encoder.
-    classes: Outputs of the head: classes, 1 for a regression, 2 for spans.
+    classes: Outputs of the head; None: 1 for a regression, else 2, as for two
+      classes and for spans.
     config: Options of all strategies, `head.input`, and for the memory
       `train.batch_size`, `data.max_length`, `task.type` and
-      `train.recompute`, as for a run; the rest is not read. None: the
-      defaults.
+      `train.recompute`, as for a run; the rest is not read. A dictionary has
+      nested or dotted keys. None: the defaults.
 
   Returns:
     The encoder's size and a row for each way.
@@ -121,11 +124,13 @@ def plan(
     InputError: for an encoder that is not known, or an option that is not
       allowed.
   """
-  config = config or Config()
+  config = settings.checked(config or Config())
+  if classes is None:
+    classes = 1 if config.task.type == "regression" else 2
   for key, value in (("tasks", tasks), ("classes", classes)):
     checks.whole(key, value)
     checks.at_least(key, value, 1)
-  validation.validate(config)
+  _check_rows(sizes, methods, strategies)
   named = not isinstance(encoder, shapes.EncoderShape)
   shape = shapes.find(encoder) if named else encoder
   batch = _batch(config, shape)
@@ -147,6 +152,22 @@ def plan(
     for tuning, adapter in _ways(config, strategies, methods, sizes)
   ]
   return dataclasses.replace(empty, rows=tuple(rows))
+
+
+def _check_rows(sizes, methods, strategies) -> None:
+  checks.names("sizes", sizes, "whole numbers")
+  checks.names("methods", methods)
+  checks.names("strategies", strategies)
+  if not strategies:
+    raise InputError("`strategies` must name at least one; got none.")
+  if "adapter" in strategies:
+    return
+  for key, values in (("sizes", sizes), ("methods", methods)):
+    if values:
+      raise InputError(
+        f"`{key}` are of the strategy `adapter`, which is not among "
+        f"{', '.join(strategies)}; got {', '.join(map(str, values))}."
+      )
 
 
 def _batch(config: Config, shape: shapes.EncoderShape) -> memory.Batch:

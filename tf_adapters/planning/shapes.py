@@ -38,6 +38,7 @@ class EncoderShape:
   types: int = 2
 
   def __post_init__(self):
+    checks.whole("hidden", self.hidden)
     if self.inner is None:
       object.__setattr__(self, "inner", 4 * self.hidden)
     for field in dataclasses.fields(self):
@@ -75,12 +76,13 @@ def find(encoder: str | os.PathLike) -> EncoderShape:
   Raises:
     InputError: if it is neither, or the configuration is not a BERT's.
   """
-  if encoder in NAMED:
+  if isinstance(encoder, str) and encoder in NAMED:
     return NAMED[encoder]
-  folder = pathlib.Path(encoder)
-  for name in ("config.json", "bert_config.json"):
-    if (folder / name).exists():
-      return _of(shapes.read(folder, name))
+  if isinstance(encoder, str | os.PathLike):
+    folder = pathlib.Path(encoder)
+    for name in ("config.json", "bert_config.json"):
+      if (folder / name).exists():
+        return _of(shapes.read(folder, name))
   known = ", ".join(f"`{name}`" for name in NAMED)
   raise InputError(
     f"`encoder` must be one of {known}, or a folder with a config.json or "

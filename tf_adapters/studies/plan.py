@@ -17,6 +17,9 @@ from tf_adapters.suites import plan as suite_plan
 from tf_adapters.suites import run as suite_run
 
 _OUTPUT = "studies"
+_KEYS = (
+  "output", "storage", "root", "seeds", "settings", "search", "tasks", "series"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +66,7 @@ def load(kind: Kind, path: str, **over: str | None) -> Study:
       series that a study of this kind needs and the file lacks.
   """
   tree = dict(settings_lib.read_yaml(path))
+  suite_fields.check_keys(path, tree, _KEYS)
   series = tree.pop("series", None)
   if not isinstance(series, Mapping) or not series:
     raise InputError(

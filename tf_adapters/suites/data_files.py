@@ -2,6 +2,8 @@
 """Sees that all runs in a folder of results are of the same data.
 
     OUTPUT/data.json    SHA-256 by file, as the suite names it
+
+A database of trials has them too, or runs of a new folder would be theirs.
 """
 
 import pathlib
@@ -10,9 +12,10 @@ from tf_adapters import files
 from tf_adapters import json_files
 from tf_adapters.errors import InputError
 from tf_adapters.suites.plan import Suite
+from tf_adapters.suites.trials import Trials
 
 
-def check(suite: Suite) -> None:
+def check(suite: Suite, trials: Trials) -> None:
   """Notes the checksums of a suite's data files beside its results.
 
   The names of runs do not hold them, so that results can be moved; without
@@ -22,20 +25,23 @@ def check(suite: Suite) -> None:
     InputError: if a file is not there, or not what it was for earlier runs.
   """
   place = suite.output / "data.json"
-  known = json_files.read(place) if place.exists() else {}
+  written = json_files.read(place) if place.exists() else {}
+  known = {**written, **trials.noted()}
   found = {}
   for name, path in _named(suite).items():
     if not path.is_file():
       raise InputError(f"{suite.path}: {path}: there is no such data file.")
     found[name] = files.sha256(path)
     if known.get(name, found[name]) != found[name]:
+      both = " and `storage` a new database" if suite.storage else ""
       raise InputError(
         f"{path}: it has changed since runs of {suite.path} used it; `output` "
-        f"must be a new folder for other data, got {suite.output}."
+        f"must be a new folder{both} for other data, got {suite.output}."
       )
-  if known != {**known, **found}:
+  trials.note(found)
+  if written != {**written, **found}:
     suite.output.mkdir(parents=True, exist_ok=True)
-    files.write_file(place, json_files.encode({**known, **found}))
+    files.write_file(place, json_files.encode({**written, **found}))
 
 
 def _named(suite: Suite) -> dict[str, pathlib.Path]:

@@ -90,17 +90,31 @@ def space(where: str, search: Any) -> dict[str, tuple]:
         f"{where}: `search.{name}` takes numbers, words, true, false and "
         f"null; got {values!r}. Write block numbers as \"3,4,5\"."
       )
-    grid[str(name)] = tuple(dict.fromkeys(values))
+    found = [_converted(where, str(name), value) for value in values]
+    grid[str(name)] = tuple(dict.fromkeys(found))
   return grid
+
+
+def _converted(where: str, name: str, value: Any) -> Any:
+  """A value however the file writes it, or it would be another run's."""
+  try:
+    value = settings_lib.converted(name, value)
+  except InputError as error:
+    raise InputError(f"{where}: {error}") from error
+  if isinstance(value, tuple):
+    return ",".join(map(str, value))
+  return value
 
 
 def seeds(where: str, values: Any) -> tuple[int, ...]:
   """Seeds, the first of which searches."""
-  whole = isinstance(values, list) and all(type(v) is int for v in values)
+  whole = isinstance(values, list) and all(
+    type(value) is int and value >= 0 for value in values
+  )
   if not whole or not values or len(set(values)) < len(values):
     raise InputError(
-      f"{where}: `seeds` takes a list of different whole numbers; got "
-      f"{values!r}."
+      f"{where}: `seeds` takes a list of different whole numbers from 0; "
+      f"got {values!r}."
     )
   return tuple(values)
 

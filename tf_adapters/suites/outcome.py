@@ -38,9 +38,14 @@ class Outcome:
   failed: tuple[Trial, ...]
 
   @property
+  def runs(self) -> list[Trial]:
+    """All that have ended, those that failed among them."""
+    return [*self.tried, *self.repeats[1:], *self.failed]
+
+  @property
   def errors(self) -> list[Trial]:
     """What failed."""
-    return [trial for trial in (*self.tried, *self.failed) if trial.error]
+    return [trial for trial in self.runs if trial.error]
 
   @property
   def left(self) -> int:

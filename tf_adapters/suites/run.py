@@ -1,7 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Runs a suite: searches each cell, then repeats what the dev set chose."""
 
-import json
+import functools
 import pathlib
 import shutil
 import time
@@ -9,6 +9,8 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
+
+import yaml
 
 from tf_adapters import files
 from tf_adapters.errors import InputError
@@ -86,7 +88,7 @@ def advance(
       runs that are there.
   """
   with alone(suite):
-    data_files.check(suite)
+    data_files.check(suite, trials)
   ended = []
 
   def told(message):
@@ -132,13 +134,17 @@ def run_cell(
     what depends on that is left.
   """
   runner = _Runner(suite, cell, trials, say, inspect)
-  if not trials.explore(cell.stored, cell.search, runner.search):
+  first = functools.partial(cell.identity, seed=cell.seeds[0])
+  if not trials.explore(cell.stored, cell.search, runner.search, first):
     return False
   best = best_of(cell, trials.tried(cell.stored, cell.search))
   if best is None or len(cell.seeds) == 1:
     return True
   return trials.explore(
-    repeats_name(cell, best), seed_space(cell), runner.repeat(best)
+    repeats_name(cell, best),
+    seed_space(cell),
+    runner.repeat(best),
+    lambda point: cell.identity(best.chosen, point["train.seed"]),
   )
 
 
@@ -148,7 +154,8 @@ class _Runner:
   A process of its own gives its memory back, and one that crashes is a trial
   that failed. Its folder has the name of its settings, so a trial that was
   interrupted goes on from its last checkpoint. What has been run with the same
-  settings, in another grid, is not run again.
+  settings, in another grid, is not run again, and what another process is
+  running for one is waited for.
   """
 
   def __init__(
@@ -208,6 +215,6 @@ def _train(
   """One run by the command line; its JSON."""
   folder.mkdir(parents=True, exist_ok=True)
   path = folder / "run.yaml"
-  files.write_file(path, json.dumps(settings).encode())  # JSON is YAML
+  files.write_file(path, yaml.safe_dump(settings).encode())
   command = ["baseline"] if baseline else ["train", "--overwrite"]
   return child.run([*command, "--json", str(path)])

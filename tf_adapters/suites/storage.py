@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """Where Optuna keeps trials: a journal in a folder, or a database."""
 
+import contextlib
+import os
 import pathlib
 import uuid
 from typing import Any
@@ -27,23 +29,67 @@ def open_storage(folder: pathlib.Path, url: str) -> Any:
   """A database by its URL; empty: the journal in `folder`.
 
   Raises:
-    InputError: for a database that cannot be opened.
+    InputError: for a database that cannot be opened, or a damaged journal.
   """
   storages = import_optuna().storages
   if not url:
-    path = str(folder / "journal.log")
-    return storages.JournalStorage(storages.journal.JournalFileBackend(path))
+    path = folder / "journal.log"
+    lock = _JournalLock(path, folder / "locks" / ".journal")
+    journal = storages.journal.JournalFileBackend(str(path), lock)
+    try:
+      return storages.JournalStorage(journal)
+    except ValueError as error:
+      raise InputError(f"{path}: is damaged: {error}.") from error
   import sqlalchemy  # which Optuna brings
 
   try:
     with choosing(folder):  # or two processes would make the same tables
       return storages.get_storage(url)
-  except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
+  except (  # RuntimeError: of another version of Optuna
+    sqlalchemy.exc.SQLAlchemyError, ImportError, RuntimeError, ValueError
+  ) as error:
     reason = str(error).partition("\n")[0]
     raise InputError(
       "`storage` must be the URL of a database that can be opened, as "
       f"sqlite:///suite.db; got {url!r}: {reason}."
     ) from error
+
+
+class _JournalLock:
+  """Held while Optuna writes to its journal; goes with the process.
+
+  Optuna's own lock is a link, which stays when its process is killed. Who
+  holds this one first cuts off a line that a kill or a full disk has left
+  unfinished, or the next line would be one with it.
+
+  Args:
+    journal: The file.
+    place: Of the lock.
+  """
+
+  def __init__(self, journal: pathlib.Path, place: pathlib.Path):
+    self._journal, self._place = journal, place
+    self._held = contextlib.ExitStack()
+
+  def acquire(self) -> bool:
+    self._held.enter_context(files.lock(self._place))
+    _cut_unfinished(self._journal)
+    return True
+
+  def release(self) -> None:
+    self._held.close()
+
+
+def _cut_unfinished(path: pathlib.Path) -> None:
+  with path.open("rb+") as file:
+    end = file.seek(0, os.SEEK_END)
+    if not end:
+      return
+    file.seek(end - 1)
+    if file.read() == b"\n":
+      return
+    file.seek(0)
+    file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def choosing(folder: pathlib.Path):

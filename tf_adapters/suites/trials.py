@@ -20,6 +20,8 @@ from tf_adapters import files
 from tf_adapters.errors import InputError
 from tf_adapters.suites import storage as storage_lib
 
+_NOTES = "notes"  # a study without trials; names of all others have a `/`
+
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
@@ -66,6 +68,7 @@ class Trials:
     name: str,
     space: Mapping[str, tuple],
     run: Callable[[Mapping[str, Any]], tuple[float, dict[str, Any]]],
+    identity: Callable[[Mapping[str, Any]], str] = lambda chosen: "",
   ) -> bool:
     """Tries what there is to begin of a grid.
 
@@ -76,6 +79,8 @@ class Trials:
       space: Values by setting.
       run: From a point to what is maximised and to what is kept. An
         `InputError` is kept as the reason why the trial failed.
+      identity: From a point to what its run has in common with those of other
+        grids, of which one at a time is run; empty: nothing.
 
     Returns:
       Whether every point has been tried; else others are trying some.
@@ -90,7 +95,8 @@ class Trials:
     while True:
       with self._next(study, space) as trial:
         if trial is not None:
-          self._run(study, trial, run)
+          with self._alone(identity(dict(trial.params))):
+            self._run(study, trial, run)
           continue
       return not self._running(study)
 
@@ -142,6 +148,25 @@ class Trials:
           return dict(result)
     return None
 
+  def noted(self) -> dict[str, str]:
+    """What `note` has kept in a database; of a journal nothing."""
+    names = self._optuna.get_all_study_names(self._storage)
+    if not self._is_shared or _NOTES not in names:
+      return {}
+    study = self._optuna.load_study(study_name=_NOTES, storage=self._storage)
+    return dict(study.user_attrs)
+
+  def note(self, notes: Mapping[str, str]) -> None:
+    """Keeps notes beside the trials of a database, which has no folder."""
+    known = self.noted()
+    if not self._is_shared or known == {**known, **notes}:
+      return
+    study = self._optuna.create_study(
+      study_name=_NOTES, storage=self._storage, load_if_exists=True
+    )
+    for name, text in notes.items():
+      study.set_user_attr(name, text)
+
   def _study(self, name: str, space: Mapping[str, tuple]):
     if name not in self._optuna.get_all_study_names(self._storage):
       self._optuna.create_study(
@@ -185,6 +210,12 @@ class Trials:
     # Its own name, with all values in it, may be too long for a file's.
     name = hashlib.sha256(study.study_name.encode()).hexdigest()[:16]
     return self._folder / "locks" / f"{name}.{number}"
+
+  def _alone(self, identity: str):
+    """Held until what a run came to is known."""
+    if not identity:
+      return contextlib.nullcontext()
+    return files.lock(self._folder / "locks" / f"run.{identity}")
 
   def _running(self, study) -> list[Any]:
     state = self._optuna.trial.TrialState.RUNNING
