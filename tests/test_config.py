@@ -98,6 +98,7 @@ def test_an_unknown_key_is_named_with_what_is_allowed(tree, unknown, allowed):
   ("train.seed", "-1"),
   ("train.seed", 2**63),
   ("train.replicas", "-1"),
+  ("train.replicas", "2"),  # on one device
   *[
     ("train.learning_rate", value)
     for value in ("nan", "inf", "0", "abc", "", math.nan, True, None)
@@ -368,6 +369,21 @@ def test_a_metric_fits_its_task(task, message):
   assert fails(settings.from_dict, {"task": task}) == message
   made = Config(task=config_lib.TaskConfig(**task))
   assert fails(settings.checked, made) == message
+
+
+def test_a_name_that_is_not_utf_8_is_shown_as_it_can_be():
+  message = fails(settings.from_dict, {"data.train": "caf\udce9.tsv"})
+  assert message == "`data.train` takes text in UTF-8; got 'caf\\udce9.tsv'."
+
+
+@pytest.mark.parametrize("text", [
+  "train: {epochs: 3}\ntrain.epochs: 5", "train.epochs: 5\ntrain: {epochs: 3}",
+])
+def test_a_key_that_a_file_has_in_two_spellings_is_named(tmp_path, text):
+  path = write(tmp_path, text)
+  expected = "`train.epochs` is there twice."
+  assert fails(settings.load, path) == f"{path}: {expected}"
+  assert fails(settings.from_dict, yaml.safe_load(text)) == expected
 
 
 def test_a_path_is_no_configuration():

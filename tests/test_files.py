@@ -2,6 +2,7 @@
 """Whatever dies, whenever: files are whole or absent, locks are let go."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -199,6 +200,23 @@ def test_a_lock_shuts_others_out_until_its_holder_is_killed(tmp_path):
     child.process.wait()
     with files.lock(path, wait=False):
       pass
+
+
+def test_a_lock_of_another_user_can_be_held(tmp_path, monkeypatch):
+  """Who may not write to the file may lock it."""
+  path, real = tmp_path / ".lock", open
+  path.touch()
+
+  def refusing(name, mode="r", **options):
+    if name == path and "r" not in mode:
+      raise PermissionError(errno.EACCES, "Permission denied", str(name))
+    return real(name, mode, **options)
+
+  monkeypatch.setattr(files, "open", refusing, raising=False)
+  for shared in (True, False):
+    with files.lock(path, shared=shared):
+      with pytest.raises(BlockingIOError), files.lock(path, wait=False):
+        pass
 
 
 def test_a_lock_is_waited_for_and_let_go_after_an_exception(tmp_path):

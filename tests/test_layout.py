@@ -20,7 +20,7 @@ ROWS = (
   ("errors", "version", "environment", "reserved"),
   ("checks",),
   ("config", "files", "json_files", "writing"),
-  ("validation", "drawing", "metrics"),
+  ("validation", "conversion", "drawing", "metrics"),
   ("settings", "data", "fetching"),
   ("modeling.address", "modeling.pieces"),
   ("modeling.fused", "modeling.inputs", "modeling.methods", "modeling.parts"),

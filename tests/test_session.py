@@ -325,6 +325,40 @@ def test_a_dead_or_closed_oracle_says_so(arithmetic):
     oracle.ask("texts", {"text": ["a"]})
 
 
+def test_an_interrupted_oracle_gives_no_answer_to_another_question(arithmetic):
+  class Interrupted(Exception):
+    pass
+
+  def interrupt(number, frame):
+    raise Interrupted
+
+  before = signal.signal(signal.SIGALRM, interrupt)
+  try:
+    with Oracle(arithmetic) as oracle:
+      os.kill(oracle._process.pid, signal.SIGSTOP)
+      signal.setitimer(signal.ITIMER_REAL, 0.5)
+      with pytest.raises(Interrupted):
+        oracle.ask("texts", {"text": ["first"]})
+      os.kill(oracle._process.pid, signal.SIGCONT)
+      with pytest.raises(Refused, match="ended with status -9"):
+        oracle.ask("texts", {"text": ["second"]})
+  finally:
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_packages_may_be_in_two_folders_with_any_names(arithmetic, tmp_path):
+  places = []
+  for name in ("tensorflow", "tensorflow_text"):
+    place = tmp_path / f"[{name}]"
+    place.mkdir()
+    (place / name).symlink_to(f"{SITE_PACKAGES}/{name}")
+    places.append(str(place))
+  with Oracle(arithmetic, os.pathsep.join(places)) as oracle:
+    answer = oracle.ask("texts", {"text": ["a"]})
+  with Oracle(arithmetic) as oracle:
+    assert oracle.ask("texts", {"text": ["a"]}) == answer
+
+
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
 def test_a_program_in_c_answers_alike(arithmetic, oracle, tmp_path):
   folder = pathlib.Path(SITE_PACKAGES, "tensorflow")

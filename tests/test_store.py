@@ -6,13 +6,16 @@ import json
 import pathlib
 import shutil
 import string
+import types
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tf_adapters import tasks
 from tf_adapters.errors import InputError
+from tf_adapters.store import modules
 from tf_adapters.store import store as store_lib
 from tf_adapters.store.store import Module
 from tf_adapters.store.store import Store
@@ -284,6 +287,49 @@ def test_a_file_that_is_cut_lacks_a_key_or_is_newer_is_named(store, name):
   path.write_text(json.dumps({**tree, "format": newer}))
   message = fails(store.load, "mood")
   assert str(path) in message and f"format {newer}" in message
+
+
+def test_a_value_of_another_type_is_named(store):
+  path = store.path / "tasks/mood/module.json"
+  tree = json.loads(path.read_bytes())
+  for key in tree:
+    for value in (None, [], True):
+      path.write_text(json.dumps({**tree, key: value}))
+      message = fails(store.load, "mood")
+      assert str(path) in message
+      assert f"`{key}`" in message or key == "format"
+
+
+@pytest.mark.parametrize("definition", [
+  {"type": "classification", "labels": "abc"},
+  {"type": "classification", "labels": None},
+  {"type": "classification", "labels": [1, 2]},
+  {"type": "regression", "mean": "0", "stddev": 1.0},
+  {"type": "regression", "mean": 0.0, "stddev": float("nan")},
+])
+def test_a_definition_of_other_types_is_named(definition):
+  message = fails(tasks.from_dict, definition)
+  assert "`labels`" in message or "`mean`" in message or "`stddev`" in message
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_named(value):
+  """They would make other tasks' answers NaN where one product has both."""
+  item = types.SimpleNamespace(name="w", variable=np.zeros([2, 2]))
+  weights = np.zeros([2, 2], np.float32)
+  module = make_module(weights={"w": weights})
+  modules.check(module, [item])
+  weights[1, 0] = value
+  message = fails(modules.check, module, [item])
+  assert message == (
+    "the module of the task 'mood': `w` has numbers that are not finite."
+  )
+
+
+def test_the_size_of_a_task_is_that_of_its_files(store):
+  files_of = (store.path / "tasks/mood").iterdir()
+  assert store.size("mood") == sum(len(f.read_bytes()) for f in files_of)
+  assert "has no task 'sms'" in fails(store.size, "sms")
 
 
 @pytest.mark.parametrize(("written", "kept", "meant"), [

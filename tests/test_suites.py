@@ -543,7 +543,7 @@ def test_a_fixed_value_goes_over_a_search_below_it(tmp_path):
     ),
     (
       {"tasks": {"mood": {"data.train": ["a", "b"], "data.eval": "d"}}},
-      "mood/adapter: `data.train` takes text; got",
+      "mood/adapter: `data.train` takes text in UTF-8; got",
     ),
   ],
 )

@@ -277,6 +277,29 @@ def test_vocabulary_without_a_special_token_is_refused(missing):
     Tokenizer(vocabulary, True, 16)
 
 
+@settings(max_examples=30, deadline=None)
+@given(
+  piece=st.sampled_from([
+    " ", "a b", "##a b", "## ", "\u2028", "\u3000", "a\0", "\u200bb",
+    "\ue000", "\ue000" * 9, "x" * 101, "x" * 300, "",
+  ]),
+  words=st.lists(
+    st.sampled_from([*"ab! \u2028\u3000", "PIECE", "x" * 101]), max_size=6
+  ),
+)
+def test_pieces_that_are_in_no_word_are_found_in_none(piece, words):
+  vocabulary = [*SPECIAL, "a", "b", "!", piece]
+  text = "".join(words).replace("PIECE", piece)
+  result = ids_of(Tokenizer(vocabulary, True, LONG), [text])
+  assert result == [expected_ids(text, vocabulary, True)]
+
+
+def test_a_piece_that_is_too_long_for_tensorflow_text_is_named():
+  piece = "ก" * 90
+  with pytest.raises(tf_adapters.InputError, match="a piece of 270 bytes, 'กก"):
+    Tokenizer([*SPECIAL, piece], True, LONG)
+
+
 def test_vocabulary_with_a_piece_twice_is_refused():
   with pytest.raises(tf_adapters.InputError, match="'b'"):
     Tokenizer([*LETTERS, "b"], True, 16)

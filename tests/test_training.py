@@ -14,6 +14,7 @@ import sys
 import numpy as np
 import pytest
 import rich.console
+import safetensors.numpy
 import tensorflow as tf
 
 import tf_adapters
@@ -382,6 +383,29 @@ def test_a_name_that_is_taken_is_refused_before_the_first_step(
   monkeypatch.setattr(run_inputs, "read", read_early)
   refused(tree, False)
   refused({**tree, "task.name": "Mood"}, True)
+
+
+def test_pairs_need_an_encoder_with_two_token_types(encoder_folder, tmp_path):
+  folder = shutil.copytree(encoder_folder, tmp_path / "encoder")
+  tree = json.loads((folder / "config.json").read_text())
+  tree["type_vocab_size"] = 1
+  (folder / "config.json").write_text(json.dumps(tree))
+  path = folder / "model.safetensors"
+  weights = safetensors.numpy.load_file(path)
+  name = "embeddings.token_type_embeddings.weight"
+  safetensors.numpy.save_file({**weights, name: weights[name][:1].copy()}, path)
+  pairs = tiny.write_task(tmp_path / "pairs", pair=True)
+  single = tiny.write_task(tmp_path / "single")
+  store = tmp_path / "store"
+  with pytest.raises(tf_adapters.InputError, match="`type_vocab_size` of .* 1"):
+    tf_adapters.train(settings(folder, pairs, store), reporter=Silent())
+  tree = settings(folder, single, store, **{"train.epochs": 1})
+  tf_adapters.train(tree, reporter=Silent())
+  dev = pathlib.Path(single[1])  # a path is as good as its name
+  scores = tf_adapters.evaluate(str(store), "mood", dev)
+  assert scores == tf_adapters.evaluate(str(store), "mood", single[1])
+  with pytest.raises(tf_adapters.InputError, match="takes a file or a `Split`"):
+    tf_adapters.evaluate(str(store), "mood", 3)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,7 @@ def test_tasks_come_and_go_and_the_others_keep_their_bits(
     (["--task", "x"], "has no task 'x'"),
     (["--task", "a", "--add", "b"], "not both"),
     (["--keep", "0"], "`keep` must be at least 1; got 0"),
+    (["--output", "caf\udce9"], r"`output` must be a path in UTF-8"),
   ],
 )
 def test_what_cannot_be_exported(folder, tmp_path, capsys, options, words):

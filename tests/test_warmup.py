@@ -1,6 +1,8 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """The server's files beside a model, read back by the server's own protos."""
 
+import errno
+
 import pytest
 import tensorflow as tf
 from google.protobuf import descriptor_pb2
@@ -69,9 +71,13 @@ def test_the_server_takes_no_more_than_a_thousand(tmp_path):
 
 
 def test_a_full_disk_is_an_os_error(tmp_path):
-  (tmp_path / "assets.extra").write_text("no folder")
-  with pytest.raises(OSError):
+  """TensorFlow writes the file, whose errors are its own."""
+  path = tmp_path / "assets.extra" / "tf_serving_warmup_requests"
+  path.parent.mkdir()
+  path.symlink_to("/dev/full")
+  with pytest.raises(OSError) as caught:
     warmup.write_requests(tmp_path, RECORDS)
+  assert caught.value.errno == errno.ENOSPC
 
 
 def batching_parameters():

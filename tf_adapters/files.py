@@ -153,7 +153,11 @@ def lock(
   """
   path.parent.mkdir(parents=True, exist_ok=True)
   kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-  with open(path, "ab") as file:
+  try:
+    file = open(path, "ab")
+  except PermissionError:  # another user's; to lock it, reading is enough
+    file = open(path, "rb")
+  with file:
     fcntl.flock(file, kind | (0 if wait else fcntl.LOCK_NB))
     yield
 

@@ -3,14 +3,13 @@
 
 import dataclasses
 import pathlib
-import types
-import typing
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
+from tf_adapters import conversion
 from tf_adapters import validation
 from tf_adapters.config import Config
 from tf_adapters.errors import InputError
@@ -33,9 +32,7 @@ def load(
   Raises:
     InputError: for an unknown key or a value that is not allowed, by name.
   """
-  tree: dict[str, Any] = {}
-  for key, value in (read_yaml(path) if path else {}).items():
-    _place(tree, str(key).split("."), value)
+  tree = _nested(read_yaml(path), f"{path}: ") if path else {}
   for item in overrides:
     _override(tree, item)
   return from_dict(tree)
@@ -43,10 +40,7 @@ def load(
 
 def from_dict(tree: Mapping[str, Any]) -> Config:
   """Makes a validated `Config` of nested (or dotted) keys."""
-  nested: dict[str, Any] = {}
-  for key, value in tree.items():
-    _place(nested, str(key).split("."), value)
-  config = _parse(Config, nested, "")
+  config = conversion.parse(Config, _nested(tree), "")
   validation.validate(config)
   return config
 
@@ -61,18 +55,6 @@ def checked(config: Config | Mapping[str, Any]) -> Config:
       "(`load_config` reads a file)."
     )
   return from_dict(config)
-
-
-def converted(name: str, value: Any) -> Any:
-  """A value as the type of its dotted setting, which may be written as text.
-
-  Raises:
-    InputError: if it cannot be.
-  """
-  hint = _hint(name.split("."))
-  if hint is None or dataclasses.is_dataclass(hint):
-    return value  # there is no such setting; who reads it says so
-  return _convert(hint, value, name)
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -152,23 +134,22 @@ def _override(tree: dict[str, Any], item: str) -> None:
       "`train.epochs=3`."
     )
   path = key.split(".")
-  if value in ("null", "none") and _may_be_none(path):
+  if value in ("null", "none") and conversion.may_be_none(path):
     value = None
   _place(tree, path, value)
 
 
-def _may_be_none(path: Sequence[str]) -> bool:
-  return type(None) in typing.get_args(_hint(path))
-
-
-def _hint(path: Sequence[str]) -> Any:
-  """The type of a setting; None: there is no such setting."""
-  hint: Any = Config
-  for part in path:
-    if not dataclasses.is_dataclass(hint):
-      return None
-    hint = typing.get_type_hints(hint).get(part)
-  return hint
+def _nested(tree: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+  """Dotted keys as nested ones; refuses one that is there in both ways."""
+  nested: dict[str, Any] = {}
+  seen = set()
+  for key, value in tree.items():
+    for name in dotted({str(key): value}):
+      if name in seen:
+        raise InputError(f"{where}`{name}` is there twice.")
+      seen.add(name)
+    _place(nested, str(key).split("."), value)
+  return nested
 
 
 def _place(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
@@ -180,113 +161,3 @@ def _place(tree: dict[str, Any], path: Sequence[str], value: Any) -> None:
     tree[path[-1]].update(value)
   else:
     tree[path[-1]] = dict(value) if isinstance(value, Mapping) else value
-
-
-def _parse(cls: type, tree: Any, prefix: str) -> Any:
-  if not isinstance(tree, Mapping):
-    raise InputError(
-      f"`{prefix.rstrip('.')}` holds settings; got {tree!r}. Write "
-      f"`{prefix}key=value`."
-    )
-  hints = typing.get_type_hints(cls)
-  unknown = [key for key in tree if key not in hints]
-  if unknown:
-    raise InputError(
-      f"unknown key `{prefix}{unknown[0]}`; allowed are "
-      + ", ".join(f"`{prefix}{key}`" for key in hints)
-      + "."
-    )
-  values = {}
-  for key, value in tree.items():
-    if dataclasses.is_dataclass(hints[key]):
-      values[key] = _parse(hints[key], value, f"{prefix}{key}.")
-    else:
-      values[key] = _convert(hints[key], value, f"{prefix}{key}")
-  return cls(**values)
-
-
-def _convert(hint: Any, value: Any, key: str) -> Any:
-  """Converts a YAML value or a command-line string to the field's type."""
-  options = typing.get_args(hint) if _is_union(hint) else (hint,)
-  if type(None) in options and value is None:
-    return None
-  target = next(option for option in options if option is not type(None))
-  if target == tuple[str, ...]:
-    return _convert_names(value, key)
-  if typing.get_origin(target) is tuple:
-    return _convert_indices(value, key)
-  try:
-    return _CONVERTERS[target](value)
-  except (TypeError, ValueError, OverflowError):
-    raise InputError(
-      f"`{key}` takes {_KINDS[target]}; got {value!r}."
-    ) from None
-
-
-def _is_union(hint: Any) -> bool:
-  return isinstance(hint, types.UnionType)
-
-
-def _convert_names(value: Any, key: str) -> tuple[str, ...]:
-  items = value.split(",") if isinstance(value, str) else value
-  if not isinstance(items, list | tuple) or not all(
-    isinstance(item, str) for item in items
-  ):
-    raise InputError(f"`{key}` takes names, as `query,value`; got {value!r}.")
-  return tuple(item.strip() for item in items)
-
-
-def _convert_indices(value: Any, key: str) -> tuple[int, ...]:
-  items = value.split(",") if isinstance(value, str) else value
-  try:
-    if isinstance(items, int) and not isinstance(items, bool):
-      return (items,)
-    if not isinstance(items, list | tuple):
-      raise TypeError
-    return tuple(_to_int(item) for item in items)
-  except (TypeError, ValueError):
-    raise InputError(
-      f"`{key}` takes block numbers, as `0,1,2`; got {value!r}."
-    ) from None
-
-
-def _to_int(value: Any) -> int:
-  if isinstance(value, bool) or isinstance(value, float):
-    raise TypeError
-  return int(value)
-
-
-def _to_float(value: Any) -> float:
-  if isinstance(value, bool):
-    raise TypeError
-  return float(value)
-
-
-def _to_bool(value: Any) -> bool:
-  if isinstance(value, bool):
-    return value
-  return {"true": True, "false": False}[str(value).lower()]
-
-
-def _to_str(value: Any) -> str:
-  if isinstance(value, bool | dict | list):
-    raise TypeError
-  return "" if value is None else str(value)
-
-
-def _bool_or_raise(value: Any) -> bool:
-  try:
-    return _to_bool(value)
-  except KeyError:
-    raise ValueError from None
-
-
-_CONVERTERS = types.MappingProxyType(
-  {int: _to_int, float: _to_float, bool: _bool_or_raise, str: _to_str}
-)
-_KINDS = types.MappingProxyType({
-  int: "a whole number",
-  float: "a number",
-  bool: "`true` or `false`",
-  str: "text",
-})

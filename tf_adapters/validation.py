@@ -30,6 +30,11 @@ def validate(config: config_lib.Config) -> None:
   for key in ("warmup", "weight_decay"):
     checks.share(f"train.{key}", getattr(config.train, key))
   checks.at_least("train.replicas", config.train.replicas, 0)
+  if config.train.replicas > 1 and config.train.strategy == "one_device":
+    raise InputError(
+      "`train.replicas` needs `train.strategy=mirrored`; got "
+      f"{config.train.replicas} on `one_device`."
+    )
   checks.at_least("train.seed", config.train.seed, 0)
   checks.at_most("train.seed", config.train.seed, 2**63 - 1)
 

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import pathlib
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -76,7 +77,7 @@ class Examples:
 
 
 def read(
-  source: str | tfds.Split,
+  source: str | os.PathLike | tfds.Split,
   *,
   key: str,
   columns: Columns | None = None,
@@ -102,10 +103,16 @@ def read(
   """
   if not labelled and form is not OWN:  # every row is to be answered
     form = dataclasses.replace(form, skip_short=False, skip_empty=False)
+  if isinstance(source, os.PathLike):
+    source = os.fspath(source)
   if isinstance(source, str):
     records = records_lib.read(source, key, form)
-  else:
+  elif isinstance(source, tfds.Split):
     records = tfds.read(source, key)
+  else:
+    raise InputError(
+      f"`{key}` takes a file or a `Split`; got {type(source).__name__}."
+    )
   rows = iter(records.rows)
   first = next(rows, None)
   if first is None:

@@ -99,7 +99,10 @@ def export(
   if not isinstance(tasks, Change | None):
     checks.names("tasks", tasks)
   if keep is not None:
+    checks.whole("keep", keep)
     checks.at_least("keep", keep, 1)
+  for key, value in (("merge", merge), ("examples", examples)):
+    checks.boolean(key, value)
   if precision is not None:
     checks.one_of("precision", precision, _PRECISIONS)
   source, base = Store(store), pathlib.Path(output)

@@ -34,8 +34,8 @@ class Oracle:
 
   Args:
     folder: A SavedModel, as a version folder of `export`.
-    site_packages: Where tensorflow and tensorflow_text are installed; None:
-      where this process has them.
+    site_packages: Where tensorflow and tensorflow_text are installed, one
+      folder or two as in PATH; None: where this process has them.
 
   Attributes:
     signatures: By name, with inputs, outputs and method.
@@ -58,7 +58,12 @@ class Oracle:
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       stderr=self._said,
-      env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ},
+      # This process may have all of a GPU's memory already.
+      env={
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": "-1",
+      },
     )
     try:
       self.signatures = {
@@ -104,11 +109,12 @@ class Oracle:
     line = lines.dump({name: dict(item) for name, item in questions.items()})
     with self._lock:
       try:
-        self._process.stdin.write(line.encode("ascii"))
-        self._process.stdin.flush()
-      except (BrokenPipeError, ValueError):
-        pass  # it has ended, or was closed; reading says why
-      answers = self._read()["answers"]
+        answers = self._answers(line)
+      except Refused:
+        raise
+      except BaseException:  # interrupted: the next would get this answer
+        self._process.kill()
+        raise
     return _decode(answers) if text else answers
 
   def close(self) -> None:
@@ -131,6 +137,14 @@ class Oracle:
   def __exit__(self, *_: Any) -> None:
     self.close()
 
+  def _answers(self, line: str) -> dict[str, Any]:
+    try:
+      self._process.stdin.write(line.encode("ascii"))
+      self._process.stdin.flush()
+    except (BrokenPipeError, ValueError):
+      pass  # it has ended, or was closed; reading says why
+    return self._read()["answers"]
+
   def _read(self) -> dict[str, Any]:
     if self._process.stdout.closed:
       raise Refused(_INTERNAL, "the oracle is closed")
@@ -151,15 +165,21 @@ class Oracle:
 
 
 def find_site_packages() -> str:
-  """Where this process has tensorflow, without importing it.
+  """Where this process has tensorflow and tensorflow_text, unimported.
+
+  Returns:
+    Their folder, or both with `os.pathsep` between them.
 
   Raises:
-    Refused: if it has none.
+    Refused: if it lacks one.
   """
-  found = importlib.util.find_spec("tensorflow")
-  if found is None or found.origin is None:
-    raise Refused(_INTERNAL, "tensorflow is not installed")
-  return str(pathlib.Path(found.origin).parents[1])
+  folders = []
+  for name in ("tensorflow", "tensorflow_text"):
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+      raise Refused(_INTERNAL, f"{name} is not installed")
+    folders.append(str(pathlib.Path(found.origin).parents[1]))
+  return os.pathsep.join(dict.fromkeys(folders))
 
 
 def _signature(inputs, outputs, method) -> definitions.Signature:

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import tf_keras
 
 from tf_adapters import config as config_lib
@@ -63,7 +64,11 @@ def restore(
 
 
 def check(module: Module, items: Iterable[tuning.TaskVariable]) -> None:
-  """Raises `InputError` unless a module's weights are exactly a model's."""
+  """Raises `InputError` unless a module's weights are exactly a model's.
+
+  Numbers that are not finite would reach other tasks of an export: there one
+  product holds several, and 0 times them is not 0.
+  """
   variables = {item.name: item.variable for item in items}
   where = f"the module of the task {module.task!r}"
   for name in sorted(variables.keys() - module.weights.keys()):
@@ -77,3 +82,5 @@ def check(module: Module, items: Iterable[tuning.TaskVariable]) -> None:
         f"{where}: `{name}` must have shape {list(variable.shape)}; got "
         f"{list(value.shape)} {value.dtype}."
       )
+    if not np.isfinite(value).all():
+      raise InputError(f"{where}: `{name}` has numbers that are not finite.")

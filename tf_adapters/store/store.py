@@ -232,8 +232,9 @@ class Store:
 
   def size(self, task: str) -> int:
     """Bytes of a task module on disk."""
-    folder = self.path / "tasks" / task
-    return sum(entry.stat().st_size for entry in folder.iterdir())
+    with self._reading():
+      folder = self._folder(task)
+      return sum(entry.stat().st_size for entry in folder.iterdir())
 
   def run_folder(self, task: str) -> pathlib.Path:
     """Where a task's training keeps its curves and checkpoints."""

@@ -3,6 +3,7 @@
 
 import dataclasses
 import pathlib
+import types
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,20 @@ from tf_adapters import json_files
 from tf_adapters.errors import InputError
 
 FORMAT = 2
-_KEYS = (
-  "format",
-  "package_version",
-  "task",
-  "definition",
-  "columns",
-  "config",
-  "encoder_fingerprint",
-  "data",
-  "metrics",
-  "parameters",
-  "weights_sha256",
-)
+_KEYS = types.MappingProxyType({
+  "format": int,
+  "package_version": str,
+  "task": str,
+  "definition": dict,
+  "columns": dict,
+  "config": dict,
+  "encoder_fingerprint": str,
+  "data": dict,
+  "metrics": dict,
+  "parameters": int,
+  "weights_sha256": str,
+})
+_JSON = types.MappingProxyType({int: "number", str: "string", dict: "object"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +69,12 @@ class Module:
 def describe(folder: pathlib.Path) -> dict[str, Any]:
   """The content of `module.json`, checked to be of this folder's task."""
   path = folder / "module.json"
-  tree = read_json(path, _KEYS, FORMAT)
+  tree = read_json(path, tuple(_KEYS), FORMAT)
+  for key, kind in (*_KEYS.items(), ("test_metrics", dict)):
+    if key in tree and type(tree[key]) is not kind:
+      raise InputError(
+        f"{path}: `{key}` must be a JSON {_JSON[kind]}; got {tree[key]!r}."
+      )
   if tree["task"] != folder.name:
     raise InputError(f"{path}: is the module of the task {tree['task']!r}.")
   if tree["format"] == 1:
@@ -75,9 +82,9 @@ def describe(folder: pathlib.Path) -> dict[str, Any]:
   return tree
 
 
-def _unset_label(config: Any) -> None:
+def _unset_label(config: dict[str, Any]) -> None:
   """In format 1 a `data.label` that nobody had set was kept as `label`."""
-  data = config.get("data") if isinstance(config, dict) else None
+  data = config.get("data")
   if isinstance(data, dict) and data.get("label") == "label":
     data["label"] = None
 

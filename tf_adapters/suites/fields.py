@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from tf_adapters import conversion
 from tf_adapters import settings as settings_lib
 from tf_adapters.errors import InputError
 
@@ -98,7 +99,7 @@ def space(where: str, search: Any) -> dict[str, tuple]:
 def _converted(where: str, name: str, value: Any) -> Any:
   """A value however the file writes it, or it would be another run's."""
   try:
-    value = settings_lib.converted(name, value)
+    value = conversion.converted(name, value)
   except InputError as error:
     raise InputError(f"{where}: {error}") from error
   if isinstance(value, tuple):

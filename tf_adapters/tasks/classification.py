@@ -32,6 +32,12 @@ class Classification(TextTask):
   type: ClassVar[str] = "classification"
 
   def __post_init__(self):
+    if not isinstance(self.labels, list | tuple) or not all(
+      isinstance(label, str) for label in self.labels
+    ):
+      raise InputError(
+        f"`labels` of a classification takes texts; got {self.labels!r}."
+      )
     object.__setattr__(self, "labels", tuple(self.labels))
     if self.positive is not None and self.positive not in self.labels:
       raise InputError(

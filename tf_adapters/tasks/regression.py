@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import tensorflow as tf
 
+from tf_adapters import checks
 from tf_adapters import metrics
 from tf_adapters.config import METRICS
 from tf_adapters.data import Examples
@@ -35,6 +36,10 @@ class Regression(TextTask):
 
   type: ClassVar[str] = "regression"
   metrics: ClassVar[tuple[str, ...]] = METRICS[type]
+
+  def __post_init__(self):
+    checks.finite("mean", self.mean)
+    checks.finite("stddev", self.stddev)
 
   @classmethod
   def from_examples(cls, examples: Examples) -> "Regression":

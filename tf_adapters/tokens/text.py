@@ -1,6 +1,7 @@
 # Copyright 2026 The tf_adapters Authors. Licensed under the Apache License 2.0.
 """From raw text to token ids in the graph: training and serving share it."""
 
+import unicodedata
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -23,6 +24,40 @@ _CJK = (
 _ALONE = rf"([\p{{P}}$+<=>^`|~{_CJK}])"
 _TOO_LONG = r"[^\s\p{Z}]{101,}"
 _NO_WORD = "\ue000"  # private use, dropped from texts: surely unknown
+_LONGEST = 256  # bytes of a piece, of TensorFlow Text
+
+
+def _pieces(vocabulary: Sequence[str]) -> list[str]:
+  """The same ids, with others for pieces that are in no word of BERT's.
+
+  TensorFlow Text would find one with a blank in it across words, and does not
+  take all.
+
+  Raises:
+    InputError: for a piece that may be in a word and is too long.
+  """
+  pieces = []
+  for number, piece in enumerate(vocabulary):
+    if _is_in_no_word(piece):
+      piece = f"{_NO_WORD}{number}"
+    size = len(piece.encode())
+    if size > _LONGEST:
+      raise InputError(
+        f"the vocabulary has a piece of {size} bytes, {piece!r}; TensorFlow "
+        f"Text takes up to {_LONGEST}."
+      )
+    pieces.append(piece)
+  return pieces
+
+
+def _is_in_no_word(piece: str) -> bool:
+  if not piece or len(piece.removeprefix("##")) > 100:
+    return True
+  return any(
+    character.isspace()
+    or unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs")
+    for character in piece
+  )
 
 
 class Tokenizer:
@@ -64,7 +99,7 @@ class Tokenizer:
     if max_length < 4:
       raise InputError(f"`max_length` must be at least 4; got {max_length}.")
     self._wordpiece = tf_text.FastBertTokenizer(
-      vocab=list(vocabulary),
+      vocab=_pieces(vocabulary),
       token_out_type=tf.int32,
       support_detokenization=False,
       max_bytes_per_word=400,

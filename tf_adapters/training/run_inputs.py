@@ -30,6 +30,11 @@ class Inputs:
   targets: dict[str, Any]
   metric: str
 
+  @property
+  def is_paired(self) -> bool:
+    """Whether each example has two texts."""
+    return self.examples["train"].texts_b is not None
+
 
 def read(config: config_lib.Config, overwrite: bool) -> Inputs:
   """Reads what `config` names.

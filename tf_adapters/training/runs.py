@@ -145,6 +145,11 @@ def _load_encoder(inputs: Inputs) -> tf_keras.layers.Layer:
       f"`data.max_length` must be at most {longest} for this encoder; got "
       f"{config.data.max_length}."
     )
+  if inputs.is_paired and info.shape.type_vocab_size < 2:
+    raise InputError(
+      "`encoder` must tell the texts of a pair apart by 2 token types; the "
+      f"`type_vocab_size` of {str(path)!r} is 1."
+    )
   if store.exists:
     store.check_encoder(info.fingerprint)
   return encoder

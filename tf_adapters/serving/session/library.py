@@ -96,7 +96,8 @@ class Library:
   """The functions above as methods, and XLA compilation off.
 
   Args:
-    site_packages: Where tensorflow and tensorflow_text are installed.
+    site_packages: Where tensorflow and tensorflow_text are installed: one
+      folder or several, as in PATH.
 
   Raises:
     Refused: if they are not there.
@@ -115,10 +116,10 @@ class Library:
     switch()
 
   def _load_text_ops(self, site_packages: str) -> None:
-    pattern = os.path.join(site_packages, "tensorflow_text/python/ops/*.so")
-    paths = sorted(glob.glob(pattern))
+    folder = _find(site_packages, "tensorflow_text/python/ops")
+    paths = sorted(glob.glob(os.path.join(glob.escape(folder), "*.so")))
     if not paths:
-      raise Refused(FAILED_PRECONDITION, f"there is no {pattern}")
+      raise Refused(FAILED_PRECONDITION, f"there is no {folder}/*.so")
     for path in paths:
       with self.status() as status:
         handle = self.TF_LoadLibrary(os.fsencode(path), status)
@@ -138,10 +139,17 @@ class Library:
       self.TF_DeleteStatus(status)
 
 
+def _find(site_packages: str, name: str) -> str:
+  """The first folder of that name; if there is none, where one belongs."""
+  places = site_packages.split(os.pathsep)
+  paths = [os.path.join(place, name) for place in places]
+  return next(filter(os.path.isdir, paths), paths[0])
+
+
 def _open(site_packages: str) -> tuple[ctypes.CDLL, ctypes.PyDLL]:
   """The same library without and with Python's lock around its calls."""
   ending = ".2.dylib" if sys.platform == "darwin" else ".so.2"
-  stem = os.path.join(site_packages, "tensorflow", "libtensorflow")
+  stem = os.path.join(_find(site_packages, "tensorflow"), "libtensorflow")
   try:
     ctypes.CDLL(f"{stem}_framework{ending}", ctypes.RTLD_GLOBAL)
     slow = ctypes.CDLL(f"{stem}_cc{ending}", ctypes.RTLD_GLOBAL)
