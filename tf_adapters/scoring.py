@@ -105,7 +105,7 @@ class LoadedTask:
 
   def read(
     self,
-    source: str | data_lib.Split,
+    source: data_lib.Source,
     key: str,
     labelled: bool = True,
     form: str | None = None,
@@ -132,7 +132,7 @@ class LoadedTask:
     return examples
 
   def labelled(
-    self, source: str | data_lib.Split
+    self, source: data_lib.Source
   ) -> tuple[batching.Tokenised, Any]:
     """Tokens of a labelled file or split, and targets as `task.score` has them.
     """
@@ -143,7 +143,7 @@ class LoadedTask:
     )
     return tokens, self.task.place(targets, tokens)
 
-  def evaluate(self, source: str | data_lib.Split) -> dict[str, float | None]:
+  def evaluate(self, source: data_lib.Source) -> dict[str, float | None]:
     """Scores on a labelled file or split; `read` says what it may be.
 
     Returns:
@@ -152,7 +152,7 @@ class LoadedTask:
     """
     return self.report(source)["metrics"]
 
-  def report(self, source: str | data_lib.Split) -> dict[str, Any]:
+  def report(self, source: data_lib.Source) -> dict[str, Any]:
     """`metrics` as `evaluate` gives them, and what lies behind them.
 
     For a classification `classes`, with precision, recall, F1 and examples by
@@ -224,7 +224,7 @@ def load_task(
 
 
 def evaluate(
-  store: str, task: str, data: str | data_lib.Split
+  store: str, task: str, data: data_lib.Source
 ) -> dict[str, float | None]:
   """Scores of a task of a store on a labelled file.
 

@@ -13,7 +13,7 @@ from tf_adapters.tasks.tables import Table
 
 def write(
   task: LoadedTask,
-  source: str | data_lib.Split,
+  source: data_lib.Source,
   folder: str,
   form: str | None = None,
 ) -> str:

@@ -3,6 +3,7 @@
 
 from tf_adapters.data.examples import Columns
 from tf_adapters.data.examples import Examples
+from tf_adapters.data.examples import Source
 from tf_adapters.data.examples import find_columns
 from tf_adapters.data.examples import read
 from tf_adapters.data.form import OWN
@@ -14,6 +15,7 @@ __all__ = [
   "Columns",
   "Examples",
   "Form",
+  "Source",
   "Split",
   "find_columns",
   "read",

@@ -27,6 +27,8 @@ from tf_adapters.errors import InputError
 
 _DEFAULT = DataConfig()
 
+Source = str | os.PathLike | tfds.Split  # a file, or a split of a data set
+
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
@@ -77,7 +79,7 @@ class Examples:
 
 
 def read(
-  source: str | os.PathLike | tfds.Split,
+  source: Source,
   *,
   key: str,
   columns: Columns | None = None,

@@ -31,7 +31,7 @@ def inspect(store: pathlib.Path, settings: Mapping[str, Any]) -> dict[str, Any]:
   """`measure` of a task that was just trained, on its dev set."""
   config = settings_lib.from_dict(settings)
   data = config.data
-  source: str | data_lib.Split = data.eval
+  source: data_lib.Source = data.eval
   if data.tfds:
     source = data_lib.Split(data.tfds, data.tfds_eval, data.tfds_dir)
   return measure(str(store), config.task.name, source, config.task.metric)
@@ -40,7 +40,7 @@ def inspect(store: pathlib.Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 def measure(
   store: str,
   name: str,
-  source: str | data_lib.Split,
+  source: data_lib.Source,
   metric: str | None = None,
 ) -> dict[str, Any]:
   """What a task of a store loses without some adapters, and what it gains.
