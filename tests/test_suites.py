@@ -4,6 +4,7 @@
 import contextlib
 import csv
 import dataclasses
+import json
 import pathlib
 import queue
 import shutil
@@ -1043,6 +1044,17 @@ def test_what_has_run_does_not_run_again(ended, options):
   assert "seed=" not in repeated.stderr
   assert sorted(output.rglob("*")) == before
   assert (output / "journal.log").read_bytes() == journal
+
+
+def test_runs_are_counted(ended):
+  done = run_suite(ended.path, "--tables", "--json")
+  assert json.loads(done.stdout) == {
+    "output": str(ended.output),
+    "cells": 2,
+    "runs": 4,  # two rates and a seed more, and the baseline
+    "failed": 0,
+    "left": 0,
+  }
 
 
 def test_tables_of_a_grid_that_has_grown_know_what_the_smaller_has_run(
