@@ -124,7 +124,7 @@ def plan(
     InputError: for an encoder that is not known, or an option that is not
       allowed.
   """
-  config = settings.checked(config or Config())
+  config = settings.checked(Config() if config is None else config)
   if classes is None:
     classes = 1 if config.task.type == "regression" else 2
   for key, value in (("tasks", tasks), ("classes", classes)):

@@ -150,8 +150,9 @@ class Trials:
 
   def noted(self) -> dict[str, str]:
     """What `note` has kept in a database; of a journal nothing."""
-    names = self._optuna.get_all_study_names(self._storage)
-    if not self._is_shared or _NOTES not in names:
+    if not self._is_shared:
+      return {}
+    if _NOTES not in self._optuna.get_all_study_names(self._storage):
       return {}
     study = self._optuna.load_study(study_name=_NOTES, storage=self._storage)
     return dict(study.user_attrs)
