@@ -76,23 +76,18 @@ def _is_number(value: object) -> bool:
   return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def utf8(key: str, path: str | os.PathLike) -> None:
-  """Raises `InputError` for a path whose bytes are not UTF-8."""
-  try:
-    str(path).encode()
-  except UnicodeEncodeError:
-    raise InputError(
-      f"`{key}` must be a path in UTF-8; got {str(path)!r}."
-    ) from None
-
-
 def literal(key: str, path: str | os.PathLike) -> None:
   """Raises `InputError` for a path that TensorFlow cannot keep.
 
   One that is not UTF-8 it refuses, one that it reads as a pattern it would
   write variables to, and later find none or those of others.
   """
-  utf8(key, path)
+  try:
+    str(path).encode()
+  except UnicodeEncodeError:
+    raise InputError(
+      f"`{key}` must be a path in UTF-8; got {str(path)!r}."
+    ) from None
   if any(letter in str(path) for letter in "*?[\\"):
     raise InputError(
       f"`{key}` must be a path without `*`, `?`, `[` and `\\`, by which "

@@ -11,6 +11,7 @@ is there already stays.
 import argparse
 import json
 import pathlib
+import sys
 import time
 
 import numpy as np
@@ -28,7 +29,7 @@ from tf_adapters.training.reporting import Silent
 
 # Tasks on DATA; of each one epoch over the first rows, since it is not their
 # scores that are measured here.
-REAL = ("sms_spam", "trec6", "cola", "sst2")
+_REAL = ("sms_spam", "trec6", "cola", "sst2")
 _ROWS = 2000
 _LABELS = ["no", "yes"]
 _MANY = 500
@@ -42,6 +43,8 @@ def main() -> None:
   parser.add_argument("--data", type=pathlib.Path)
   parser.add_argument("--encoder", default=None)
   options = parser.parse_args()
+  if options.data:
+    _check(options.data)
   options.work.mkdir(parents=True, exist_ok=True)
   folder = str(options.encoder or minilm.find())
   encoder = tf_adapters.load_encoder(folder)
@@ -64,11 +67,18 @@ def main() -> None:
   _add_one(store, options.work, names)
 
 
+def _check(data: pathlib.Path) -> None:
+  for task in _REAL:
+    for name in ("train.tsv", "dev.tsv"):
+      if not (data / task / name).is_file():
+        sys.exit(f"--data: no {data / task / name}.")
+
+
 def _train(options, encoder: str) -> list[str]:
   """Tasks trained on real data."""
   store = tf_adapters.Store(options.work / "store")
   known = store.tasks() if store.exists else []
-  for name in REAL:
+  for name in _REAL:
     if name in known:
       continue
     short = options.work / f"{name}.tsv"
@@ -83,7 +93,7 @@ def _train(options, encoder: str) -> list[str]:
       "data.eval": str(options.data / name / "dev.tsv"),
       "train.epochs": 1,
     })
-  return list(REAL)
+  return list(_REAL)
 
 
 def _create(path: pathlib.Path, encoder) -> tf_adapters.Store:

@@ -46,6 +46,14 @@ def flag(name: str) -> str:
   return f"`--{name.replace('_', '-')}`"
 
 
+def runs_failed(path: str, count: int, reasons: object) -> InputError:
+  """Says that runs of a file failed, and where the reasons are."""
+  return InputError(
+    f"runs of {path} failed: {count}; {reasons} says why, and `--retry` runs "
+    "them again."
+  )
+
+
 def json_line(tree: dict[str, Any]) -> str:
   """An object on one line.
 

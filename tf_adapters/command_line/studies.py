@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
-from tf_adapters.errors import InputError
+from tf_adapters.command_line.command import runs_failed
 
 _NAMES = ("trade-off", "ablation", "initialisation", "size")
 _CONFIGS = pathlib.Path("configs/studies")
@@ -53,10 +53,7 @@ def study(options: argparse.Namespace) -> Iterator[str]:
     what = "pictures" if is_drawn else "tables without pictures"
     yield f"{what} are in {chosen.folder}, all studies in report.html beside it"
   if failed:
-    raise InputError(
-      f"runs of {path} failed: {failed}; {chosen.folder / 'runs.csv'} says "
-      "why, and `--retry` runs them again."
-    )
+    raise runs_failed(path, failed, chosen.folder / "runs.csv")
 
 
 def _command(name: str, path: str) -> str:

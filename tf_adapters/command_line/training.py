@@ -14,6 +14,7 @@ from tf_adapters import config as config_lib
 from tf_adapters import settings as settings_lib
 from tf_adapters.command_line.command import Command
 from tf_adapters.command_line.command import json_line
+from tf_adapters.command_line.command import runs_failed
 from tf_adapters.command_line.command import scores
 from tf_adapters.errors import InputError
 
@@ -150,10 +151,7 @@ def suite(options: argparse.Namespace) -> Iterator[str]:
   else:
     yield table.markdown(chosen, outcomes)
   if failed and not options.tables:
-    raise InputError(
-      f"runs of {options.file} failed: {failed}; {chosen.output / 'table.md'} "
-      "says why, and `--retry` runs them again."
-    )
+    raise runs_failed(options.file, failed, chosen.output / "table.md")
 
 
 def _suite_arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,9 +17,7 @@ from tf_adapters.suites import plan as suite_plan
 from tf_adapters.suites import run as suite_run
 
 _OUTPUT = "studies"
-_KEYS = (
-  "output", "storage", "root", "seeds", "settings", "search", "tasks", "series"
-)
+_KEYS = (*(key for key in suite_plan.KEYS if key != "methods"), "series")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tf_adapters.store import store as store_lib
 from tf_adapters.suites import fields
 from tf_adapters.tasks import tables
 
-_KEYS = (
+KEYS = (
   "output", "storage", "root", "seeds", "settings", "search", "tasks", "methods"
 )
 
@@ -141,7 +141,7 @@ def load(path: str, **over: str | None) -> Suite:
 
 def from_tree(path: str, tree: Mapping[str, Any], **over: str | None) -> Suite:
   """What `load` makes of what it read; `path` is for errors."""
-  fields.check_keys(path, tree, _KEYS)
+  fields.check_keys(path, tree, KEYS)
   tree = {**tree, **{key: value for key, value in over.items() if value}}
   for key in ("tasks", "methods"):
     if not tree.get(key):
